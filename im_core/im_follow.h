@@ -499,9 +499,10 @@ im_int_t im_follow_kept(im_topic_t *topic, uint64_t *seq, uint64_t *mark);
 uint64_t im_follow_mark(const im_topic_t *topic);
 
 /*
- * The first entry without a number of a pinned topic behind that one; NULL: the
- * first one, the end.
+ * The entries without a number of a pinned topic behind that mark, which rise
+ * by seq and mark.  NULL: the end.
  */
+const im_kept_t *im_follow_first_kept(const im_topic_t *topic, uint64_t mark);
 const im_kept_t *im_follow_next_kept(const im_topic_t *topic,
     const im_kept_t *kept);
 

@@ -23,6 +23,7 @@
 #define IM_HISTORY_BYTES   (1024 * 1024)   /* of a page, about */
 #define IM_HISTORY_BLOCK   1024
 #define IM_HISTORY_UNUSED  60000           /* ms: a window is freed then */
+#define IM_HISTORY_LATE    10              /* ticks: a mark is lost then */
 
 
 static void
@@ -78,7 +79,37 @@ im_recent_destroy(im_route_t *route)
 }
 
 
-/* The messages up to seq are lost. */
+static void
+im_kept_destroy(im_route_t *route, im_kept_t *kept)
+{
+    route->follow->bytes.bytes -= sizeof(im_kept_t) + kept->len;
+
+    im_list_remove(&kept->link);
+    im_free(kept);
+}
+
+
+/* From now on all is kept that comes. */
+static void
+im_kept_forget(im_route_t *route)
+{
+    im_list_t  *list;
+
+    list = &route->work->kept;
+
+    while (!im_list_empty(list)) {
+        im_kept_destroy(route, im_list_data(im_list_first(list), im_kept_t,
+                                            link));
+    }
+
+    route->work->kept_from = route->mark;
+}
+
+
+/*
+ * The messages up to seq are lost.  Where the numbers go back, those without
+ * one have no place between them any more.
+ */
 static im_int_t
 im_history_skip(im_route_t *route, im_str_t epoch, uint64_t seq)
 {
@@ -95,6 +126,10 @@ im_history_skip(im_route_t *route, im_str_t epoch, uint64_t seq)
     }
 
     im_recent_destroy(route);
+
+    if (seq < route->topic->seq && im_route_pinned(route)) {
+        im_kept_forget(route);
+    }
 
     return IM_OK;
 }
@@ -141,39 +176,45 @@ im_recent_max(const im_recent_t *recent)
 
 
 /*
- * All windows together are too long: those not used for longest go first, but
- * for those that upper layers wait for and those of pinned topics.
+ * All windows together make room for so many bytes.  Those not used for longest
+ * go first.  The one of this route stays, as do those that upper layers wait
+ * for and those of pinned topics.
  */
-static void
-im_recent_bound(im_recent_t *recent)
+static int
+im_recent_room(im_route_t *but, size_t bytes)
 {
     size_t        max;
     im_list_t    *q;
     im_route_t   *route;
     im_follow_t  *follow;
-    im_recent_t  *old;
 
-    follow = recent->route->follow;
+    follow = but->follow;
     max = follow->limits.windows_bytes;
 
     q = im_list_first(&follow->windows);
 
-    while (follow->bytes.bytes > max && q != im_list_sentinel(&follow->windows))
+    while (follow->bytes.bytes + bytes > max
+           && q != im_list_sentinel(&follow->windows))
     {
-        old = im_list_data(q, im_recent_t, link);
+        route = im_list_data(q, im_recent_t, link)->route;
         q = im_list_next(q);
 
-        if (old != recent && old->route->load == IM_LOAD_NONE
-            && !im_route_pinned(old->route))
+        if (route != but && route->load == IM_LOAD_NONE
+            && !im_route_pinned(route))
         {
-            route = old->route;
-
             im_recent_destroy(route);
             im_route_rest(route);
         }
     }
 
-    if (follow->bytes.bytes > max) {
+    return follow->bytes.bytes + bytes <= max;
+}
+
+
+static void
+im_recent_bound(im_recent_t *recent)
+{
+    if (!im_recent_room(recent->route, 0)) {
         im_window_trim(&recent->window, recent->window.bytes / 2,
                        im_recent_max(recent));
         recent->floor = im_max(recent->floor, recent->window.from);
@@ -181,46 +222,37 @@ im_recent_bound(im_recent_t *recent)
 }
 
 
-static void
-im_kept_destroy(im_route_t *route, im_kept_t *kept)
-{
-    route->follow->bytes.bytes -= sizeof(im_kept_t) + kept->len;
-
-    im_list_remove(&kept->link);
-    im_free(kept);
-}
-
-
-/* From now on all is kept that comes. */
-static void
-im_kept_forget(im_route_t *route)
+/* The mark of the last one that is kept, or where they begin. */
+static uint64_t
+im_kept_last(im_route_t *route)
 {
     im_list_t  *list;
 
     list = &route->work->kept;
 
-    while (!im_list_empty(list)) {
-        im_kept_destroy(route, im_list_data(im_list_first(list), im_kept_t,
-                                            link));
-    }
-
-    route->work->kept_from = route->mark;
+    return im_list_empty(list)
+           ? route->work->kept_from
+           : im_list_data(im_list_last(list), im_kept_t, link)->mark;
 }
 
 
-/* Without memory, or room in all windows, those before it are no good. */
+/*
+ * Marks rise in the list, so one that comes again isn't added.  Without memory,
+ * or room in all windows, those before it are no good.
+ */
 static void
 im_kept_add(im_route_t *route, const im_entry_t *entry, uint64_t mark)
 {
-    size_t        len;
-    im_kept_t    *kept;
-    im_follow_t  *follow;
+    size_t      len;
+    im_kept_t  *kept;
 
-    follow = route->follow;
+    if (mark <= im_kept_last(route)) {
+        return;
+    }
+
     len = entry->envelope.len;
 
-    kept = follow->bytes.bytes + sizeof(im_kept_t) + len
-           <= follow->limits.windows_bytes
+    kept = im_recent_room(route, sizeof(im_kept_t) + len)
            ? im_alloc(sizeof(im_kept_t) + len) : NULL;
 
     if (kept == NULL) {
@@ -236,7 +268,7 @@ im_kept_add(im_route_t *route, const im_entry_t *entry, uint64_t mark)
 
     im_list_insert_tail(&route->work->kept, &kept->link);
 
-    follow->bytes.bytes += sizeof(im_kept_t) + len;
+    route->follow->bytes.bytes += sizeof(im_kept_t) + len;
 }
 
 
@@ -930,7 +962,10 @@ im_history_marked(im_route_t *route, uint64_t mark)
 }
 
 
-/* What is on its way comes within a second; the rest is lost. */
+/*
+ * An entry is on its way for less than a second, or waits in the queue for some
+ * more.  Sessions don't move without it until then.  After that it is lost.
+ */
 static void
 im_history_poll_marks(im_route_t *route)
 {
@@ -938,19 +973,22 @@ im_history_poll_marks(im_route_t *route)
 
     work = route->work;
 
-    if (work == NULL || (work->lacks == 0 && work->late == 0)) {
+    if (work == NULL || work->lacks == 0) {
         return;
     }
 
-    if (work->late > route->mark) {
-        route->mark = work->late;
+    if (work->lacks > route->mark && ++work->late == IM_HISTORY_LATE) {
+        route->mark = work->lacks;
         im_kept_forget(route);
     }
 
-    work->late = work->lacks > route->mark ? work->lacks : 0;
-    work->lacks = 0;
+    if (work->lacks <= route->mark) {
+        work->lacks = work->later > route->mark ? work->later : 0;
+        work->later = 0;
+        work->late = 0;
+    }
 
-    if (work->late != 0) {
+    if (work->lacks != 0) {
         im_route_poll(route);
 
     } else {
@@ -970,10 +1008,19 @@ im_history_lacks(im_route_t *route, uint64_t mark)
 
     work = im_route_work(route);
 
-    if (work != NULL) {
-        work->lacks = im_max(work->lacks, mark);
-        im_route_poll(route);
+    if (work == NULL) {
+        return;
     }
+
+    if (work->lacks == 0) {
+        work->lacks = mark;
+        work->late = 0;
+
+    } else {
+        work->later = im_max(work->later, mark);
+    }
+
+    im_route_poll(route);
 }
 
 
@@ -1038,7 +1085,7 @@ im_history_end(im_route_t *route)
         im_buf_cleanup(&route->work->held);
         route->work->expect = 0;
         route->work->lacks = 0;
-        route->work->late = 0;
+        route->work->later = 0;
     }
 }
 
@@ -1126,19 +1173,45 @@ im_follow_mark(const im_topic_t *topic)
 const im_kept_t *
 im_follow_next_kept(const im_topic_t *topic, const im_kept_t *kept)
 {
-    const im_list_t   *list, *next;
+    const im_list_t   *next;
     const im_route_t  *route;
 
     route = topic->data;
+    next = im_list_next(&kept->link);
+
+    return next != &route->work->kept ? im_list_data(next, im_kept_t, link)
+                                      : NULL;
+}
+
+
+/* Most sessions have all but the last ones. */
+const im_kept_t *
+im_follow_first_kept(const im_topic_t *topic, uint64_t mark)
+{
+    const im_list_t   *q, *list;
+    const im_kept_t   *kept, *first;
+    const im_route_t  *route;
+
+    route = topic->data;
+    first = NULL;
 
     if (route->work == NULL) {
         return NULL;
     }
 
     list = &route->work->kept;
-    next = im_list_next(kept != NULL ? &kept->link : list);
 
-    return next != list ? im_list_data(next, im_kept_t, link) : NULL;
+    for (q = im_list_last(list); q != list; q = q->prev) {
+        kept = im_list_data(q, im_kept_t, link);
+
+        if (kept->mark <= mark) {
+            break;
+        }
+
+        first = kept;
+    }
+
+    return first;
 }
 
 

@@ -119,7 +119,7 @@ im_route_rest(im_route_t *route)
 
     if (work == NULL || work->nchanges > 0 || work->held.len > 0
         || work->recent != NULL || work->expect != 0 || work->lacks != 0
-        || work->late != 0 || work->npins > 0
+        || work->npins > 0
         || !im_list_empty(&work->takes) || route->hold != IM_HOLD_NONE)
     {
         return;

@@ -161,7 +161,8 @@ typedef struct {
     im_recent_t  *recent;      /* or NULL */
     uint64_t      expect;      /* the top of a reply, not seen yet; or 0 */
     uint64_t      lacks;       /* the same of the mark of a reply, */
-    uint64_t      late;        /* and of one that is older than a tick */
+    uint64_t      later;       /* and of one behind that */
+    uint32_t      late;        /* ticks since lacks */
     uint32_t      nchanges;
     uint32_t      npins;
     uint32_t      ngone;       /* followers that Redis has to count on */

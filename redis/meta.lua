@@ -46,8 +46,8 @@ local function fault(e)
   return why, code ~= nil and code ~= 'ERR' and code ~= 'WRONGTYPE'
 end
 -- meta(): the topic's epoch, seq, past, when its life is to be renewed (s), and its last mark, under this generation;
--- starts an epoch where one is due.  life, empty: seconds that it lives from now on, at least, with a message and without; nil:
--- as before; kept: only if it is new.
+-- starts an epoch where one is due.  life, empty: seconds that it lives from now on, at least, with a message and
+-- without; nil: as before; kept: only if it is new.
 local function meta(key, history, gen, life, empty, kept)
   local m = typed('HMGET', key, 'e', 's', 'g', 'p', 'x', 'u')
   local s, past, last = tonumber(m[2] or 0), '', m[6]

@@ -49,6 +49,14 @@ load_client_us(const load_clients_t *c, uint64_t now)
 }
 
 
+/* Since it began to connect; us of a run of hours begin again at 0. */
+static uint64_t
+load_client_ns(const load_clients_t *c, const load_client_t *cl, uint64_t now)
+{
+    return (uint32_t) (load_client_us(c, now) - cl->u.began) * 1000ULL;
+}
+
+
 static void
 load_client_free_rest(load_client_t *cl)
 {
@@ -203,8 +211,7 @@ load_client_joined(load_clients_t *c, load_client_t *cl, uint64_t now)
     }
 
     number = load_client_number(c, cl);
-    load_hist_add(&c->block->joined,
-                  now - c->shared->connect_begin - cl->u.began * 1000ULL);
+    load_hist_add(&c->block->joined, load_client_ns(c, cl, now));
     c->block->connect_end = now;
 
     if (c->options->churn != 0) {
@@ -305,8 +312,7 @@ load_client_handshake(load_clients_t *c, load_client_t *cl, u_char **p,
     }
 
     if (!load_client_is_probe(c, cl)) {
-        load_hist_add(&c->block->handshake,
-                      now - c->shared->connect_begin - cl->u.began * 1000ULL);
+        load_hist_add(&c->block->handshake, load_client_ns(c, cl, now));
     }
 
     c->under_way--;

@@ -623,15 +623,14 @@ ngx_im_unpack_missed(ngx_im_unpack_t *u, ngx_im_session_t *s, im_sub_t *sub,
     seq = in->seq;
     topic = sub->log->topic;
 
-    for (kept = im_follow_next_kept(topic, NULL);
+    for (kept = im_follow_first_kept(topic, in->mark);
          kept != NULL;
          kept = im_follow_next_kept(topic, kept))
     {
-        if (kept->mark > in->mark
-            && (ngx_im_unpack_upto(u, s, sub, &seq, kept->seq) != NGX_OK
-                || ngx_im_unpack_message(u, s, sub, 0,
-                                         im_str_set(kept->envelope, kept->len))
-                   != NGX_OK))
+        if (ngx_im_unpack_upto(u, s, sub, &seq, kept->seq) != NGX_OK
+            || ngx_im_unpack_message(u, s, sub, 0,
+                                     im_str_set(kept->envelope, kept->len))
+               != NGX_OK)
         {
             return NGX_ERROR;
         }

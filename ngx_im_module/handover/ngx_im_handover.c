@@ -13,7 +13,7 @@
  * PATH.SLOT.old.  These are for a return to the old binary.
  *
  * A master that was killed leaves its files behind.  The next one removes those
- * that no process listens to.
+ * that no process has.
  */
 
 #include "ngx_im_handover.h"
@@ -104,8 +104,9 @@ ngx_im_handover_dir(const ngx_str_t *path)
 
 
 /*
- * The file is a socket as masters make them, and no process listens to it.
- * Where that isn't certain, it is 0.
+ * The file is a socket as masters make them, and no process has it.  Where that
+ * isn't certain, it is 0.  A connect by another type of socket reaches none, so
+ * workers don't notice.
  */
 static ngx_uint_t
 ngx_im_handover_dead(const char *file, ngx_uid_t user)
@@ -122,7 +123,7 @@ ngx_im_handover_dead(const char *file, ngx_uid_t user)
         return 0;
     }
 
-    fd = socket(AF_UNIX, SOCK_SEQPACKET|SOCK_NONBLOCK|SOCK_CLOEXEC, 0);
+    fd = socket(AF_UNIX, SOCK_DGRAM|SOCK_NONBLOCK|SOCK_CLOEXEC, 0);
 
     if (fd == -1) {
         return 0;

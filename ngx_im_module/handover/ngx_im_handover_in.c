@@ -204,17 +204,12 @@ ngx_im_in_look(ngx_im_handover_in_t *in)
 static void
 ngx_im_in_lost(ngx_im_channel_t *ch, const char *why)
 {
-    ngx_uint_t    level;
     ngx_im_in_t  *from;
 
     from = ch->data;
 
-    /* a master that looks whether a process listens says nothing */
-
-    level = from->state == NGX_IM_IN_GREETING ? NGX_LOG_INFO : NGX_LOG_NOTICE;
-
     if (from->state != NGX_IM_IN_SETTLED) {
-        ngx_log_error(level, from->in->worker->log, 0,
+        ngx_log_error(NGX_LOG_NOTICE, from->in->worker->log, 0,
                       "im: handover from worker process %P was cut off: %s",
                       from->pid, why);
     }

@@ -1319,17 +1319,16 @@ session_moved(flow_t *flow, unsigned s)
 
         topic = flow->pinned[t];
 
-        for (kept = im_follow_next_kept(topic, NULL);
+        for (kept = im_follow_first_kept(topic, sessions[s].at_marks[t]);
              kept != NULL;
              kept = im_follow_next_kept(topic, kept))
         {
-            if (kept->mark > sessions[s].at_marks[t]) {
-                memcpy(&mark, kept->envelope, sizeof(uint64_t));
-                assert_int_equal(mark, kept->mark);
-                session_upto(s, t, topic, kept->seq);
-                session_marks(s, t, mark);
-                nkept++;
-            }
+            memcpy(&mark, kept->envelope, sizeof(uint64_t));
+            assert_int_equal(mark, kept->mark);
+            assert_true(kept->seq <= topic->seq);
+            session_upto(s, t, topic, kept->seq);
+            session_marks(s, t, mark);
+            nkept++;
         }
 
         session_upto(s, t, topic, topic->seq);
@@ -2104,14 +2103,14 @@ test_pin(void **state)
 
 
 static unsigned
-kept_marks(const im_topic_t *topic, char *marks)
+kept_marks(const im_topic_t *topic, uint64_t mark, char *marks)
 {
     unsigned          n;
     const im_kept_t  *kept;
 
     *marks = '\0';
 
-    for (n = 0, kept = im_follow_next_kept(topic, NULL);
+    for (n = 0, kept = im_follow_first_kept(topic, mark);
          kept != NULL;
          n++, kept = im_follow_next_kept(topic, kept))
     {
@@ -2152,7 +2151,7 @@ test_marks(void **state)
     publish(0, 1);
     publish(0, 0);
     deliver(0);
-    assert_int_equal(kept_marks(topic, marks), 0);
+    assert_int_equal(kept_marks(topic, 0, marks), 0);
     one_drain();
 
     redis[0].mark = 6;
@@ -2163,25 +2162,38 @@ test_marks(void **state)
     assert_int_equal(im_follow_kept(topic, &seq, &mark), IM_OK);
     assert_int_equal(mark, 7);
     assert_int_equal(im_follow_mark(topic), 9);
-    assert_int_equal(kept_marks(topic, marks), 2);
+    assert_int_equal(kept_marks(topic, 0, marks), 2);
     assert_string_equal(marks, " 5:8 6:9");
 
-    /* what is missing some time after a reply is lost */
+    /* one that comes again isn't kept again */
+
+    redis[0].mark = 7;
+    publish(0, 0);
+    publish(0, 0);
+    one_drain();
+    assert_int_equal(kept_marks(topic, 0, marks), 2);
+    assert_string_equal(marks, " 5:8 6:9");
+    assert_int_equal(kept_marks(topic, 8, marks), 1);
+    assert_string_equal(marks, " 6:9");
+    assert_int_equal(kept_marks(topic, 9, marks), 0);
+
+    /* what waits in the queue comes; what is missing long after is lost */
 
     redis[0].mark = 20;
     im_follow_compare(&w->follow, -1, 0);
     one_drain();
-    assert_int_equal(im_follow_mark(topic), 9);
-    now += 1000;
-    im_follow_tick(&w->follow, now);
-    assert_int_equal(im_follow_mark(topic), 9);
-    now += 1000;
-    im_follow_tick(&w->follow, now);
+
+    for (i = 0; i < 10; i++) {
+        assert_int_equal(im_follow_mark(topic), 9);
+        now += 1000;
+        im_follow_tick(&w->follow, now);
+    }
+
     one_drain();
     assert_int_equal(im_follow_kept(topic, &seq, &mark), IM_OK);
     assert_int_equal(mark, 20);
     assert_int_equal(im_follow_mark(topic), 20);
-    assert_int_equal(kept_marks(topic, marks), 0);
+    assert_int_equal(kept_marks(topic, 0, marks), 0);
 
     /* what doesn't fit isn't kept, nor what was before it */
 
@@ -2192,7 +2204,7 @@ test_marks(void **state)
         one_drain();
         assert_true(w->follow.bytes.bytes <= 500);
         assert_int_equal(im_follow_kept(topic, &seq, &mark), IM_OK);
-        assert_int_equal(kept_marks(topic, marks),
+        assert_int_equal(kept_marks(topic, 0, marks),
                          im_follow_mark(topic) - mark);
     }
 
@@ -2216,9 +2228,104 @@ test_marks(void **state)
     assert_int_equal(mark, 1);
     publish(0, 0);
     one_drain();
-    assert_int_equal(kept_marks(topic, marks), 1);
+    assert_int_equal(kept_marks(topic, 0, marks), 1);
 
     leave(0, 0);
+    im_follow_unpin(&w->follow, topic);
+    one_end();
+}
+
+
+/* Redis has lost a message: what came behind it has no place any more. */
+static void
+test_marks_back(void **state)
+{
+    char         marks[4096];
+    uint64_t     seq, mark;
+    im_topic_t  *topic;
+    worker_t    *w;
+
+    (void) state;
+
+    one_begin();
+    w = &workers[0];
+
+    redis[0].epoch = ++nepochs;
+    redis[0].seq = 5;
+
+    topic = im_follow_pin(&w->follow, im_str_z("r:none"));
+    one_drain();
+    publish(0, 1);
+    publish(0, 0);
+    one_drain();
+    assert_int_equal(kept_marks(topic, 0, marks), 1);
+    assert_string_equal(marks, " 6:1");
+
+    redis[0].epoch = ++nepochs;
+    redis[0].seq = 5;
+    redis[0].mark = 10;
+    im_follow_compare(&w->follow, -1, 0);
+    one_drain();
+    assert_int_equal(topic->seq, 5);
+    assert_int_equal(kept_marks(topic, 0, marks), 0);
+    assert_int_equal(im_follow_kept(topic, &seq, &mark), IM_OK);
+    assert_int_equal(mark, 1);
+
+    publish(0, 0);
+    one_drain();
+    assert_int_equal(kept_marks(topic, 0, marks), 1);
+    assert_string_equal(marks, " 5:11");
+
+    im_follow_unpin(&w->follow, topic);
+    one_end();
+}
+
+
+/* Windows that nothing needs make room for what is kept. */
+static void
+test_marks_room(void **state)
+{
+    char         marks[4096];
+    unsigned     i;
+    im_topic_t  *topic, *other;
+    worker_t    *w;
+
+    (void) state;
+
+    one_begin();
+    w = &workers[0];
+    w->follow.limits.windows_bytes = 500;
+
+    join(0, 2);
+    one_drain();
+    other = im_follow_pin(&w->follow, im_str_z("r:history"));
+
+    for (i = 0; i < 50; i++) {
+        publish(2, 1);
+        one_drain();
+    }
+
+    /* a topic with a history keeps its window */
+
+    im_followed(other)->numbered = 1;
+    im_follow_unpin(&w->follow, other);
+    assert_true(im_follow_window_bytes(other) > 0);
+
+    join(0, 0);
+    one_drain();
+    topic = im_follow_pin(&w->follow, im_str_z("r:none"));
+
+    for (i = 1; i <= 4; i++) {
+        publish(0, 0);
+        one_drain();
+        assert_int_equal(kept_marks(topic, 0, marks), i);
+        assert_true(w->follow.bytes.bytes <= 500);
+    }
+
+    assert_int_equal(im_follow_window_bytes(other), 0);
+
+    leave(0, 0);
+    leave(0, 2);
     im_follow_unpin(&w->follow, topic);
     one_end();
 }
@@ -2682,6 +2789,8 @@ main(int argc, char **argv)
     static const struct CMUnitTest  tests[] = {
         alloc_test(test_pin),
         alloc_test(test_marks),
+        alloc_test(test_marks_back),
+        alloc_test(test_marks_room),
         alloc_test(test_pin_live),
         alloc_test(test_hold),
         alloc_test(test_quiet),
