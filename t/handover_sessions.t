@@ -353,3 +353,45 @@ b: like "one"
 --- no_error_log
 [alert]
 [error]
+
+
+
+=== TEST 9: a question that the worker asks itself: the session moves with its answer
+--- http_config
+    log_format hook escape=none '$uri $status $request_body';
+    limit_conn_zone $server_port zone=hooks:64k;
+    im_handover on;
+    im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs256;
+    im_room * history=0;
+
+    server {
+        listen 127.0.0.1:$TEST_NGINX_IM_HTTP2;
+        access_log off;
+        location = /hook/slow { limit_conn hooks 1; limit_rate 60; proxy_pass http://127.0.0.1:$TEST_NGINX_IM_HTTP2/bye; }
+        location = /bye       { return 200 '{"disconnect":{"code":4501,"reason":"bye"}}'; }
+        location = /asked     { limit_conn hooks 1; limit_conn_log_level info; error_page 503 =200 /yes; proxy_pass http://127.0.0.1:$TEST_NGINX_IM_HTTP2/no; }
+        location = /yes       { return 200 yes; }
+        location = /no        { return 200 no; }
+    }
+--- config
+    location = /ws   { im_comet protocol=centrifuge; im_auth jwt; im_webhook refresh /hook/slow; }
+    location /hook/ {
+        internal;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_IM_HTTP2;
+        log_subrequest on;
+        access_log $TEST_NGINX_SERVER_ROOT/logs/access.log hook;
+    }
+    location = /status { im_status; }
+--- websocket
+a: open /ws
+a: send {"connect":{"token":"JWT(HS256 hs256 {"sub":"u1","exp":now+1})"},"id":1}
+a: like "connect"
+until: :$TEST_NGINX_IM_HTTP2 /asked yes
+reload:
+reload:
+a: recv_close 4501 /^bye$/
+access: /hook/slow 200
+logged: 1 access.log /hook/slow
+--- no_error_log
+[alert]
+[error]

@@ -80,8 +80,9 @@ ngx_im_pack_state(ngx_im_session_t *s, const char **why)
 
     *why = s->phase == NGX_IM_MOVING ? "it is in flight"
            : s->phase == NGX_IM_AUTHENTICATING
-             || (ext != NULL && (ext->connecting || ext->busy))
-           ? "a command is under way"
+             || (ext != NULL
+                 && (ext->connecting || ext->busy || ext->nasked > 0))
+           ? "a command or a question is under way"
            : ngx_im_worker->events->waits(s)
            ? "room info is due" : ngx_im_pack_subs_state(s);
 

@@ -525,7 +525,7 @@ ngx_im_session_ext_needed(const ngx_im_ext_t *ext)
            || ext->key.len > 0 || ext->data.len > 0 || ext->reason.len > 0
            || ext->nbad > 0 || ext->mark != NGX_IM_MARK_NONE
            || ext->connecting || ext->failed || ext->busy || ext->prepaid
-           || ext->credit;
+           || ext->credit || ext->nasked > 0;
 }
 
 
@@ -658,6 +658,21 @@ ngx_im_session_busy(ngx_im_session_t *s, uint32_t id)
 {
     s->ext->busy = 1;
     s->ext->busy_id = id;
+}
+
+
+void
+ngx_im_session_asks(ngx_im_session_t *s)
+{
+    s->ext->nasked++;
+}
+
+
+void
+ngx_im_session_answered(ngx_im_session_t *s)
+{
+    s->ext->nasked--;
+    ngx_im_session_spare(s);
 }
 
 

@@ -153,6 +153,7 @@ typedef struct {
     uint32_t          connect;   /* id of the command */
     uint32_t          busy_id;   /* of the command that is under way */
     uint16_t          nsubs;     /* of connect that are not ready */
+    uint16_t          nasked;    /* questions that keep nothing waiting */
     uint8_t           nbad;      /* tokens that were not valid */
     uint8_t           wait;      /* ngx_im_wait_e, while it is stopped */
     uint8_t           mark;      /* ngx_im_mark_e */
@@ -462,6 +463,13 @@ ngx_int_t ngx_im_session_copy(im_str_t *to, im_str_t s);
 
 /* Command id is running: input waits.  The session has an extension. */
 void ngx_im_session_busy(ngx_im_session_t *s, uint32_t id);
+
+/*
+ * A question is out, or answered, while commands go on.  The session has an
+ * extension until then.
+ */
+void ngx_im_session_asks(ngx_im_session_t *s);
+void ngx_im_session_answered(ngx_im_session_t *s);
 
 /* A message of this session has to wait. */
 ngx_uint_t ngx_im_session_waits(ngx_im_session_t *s);

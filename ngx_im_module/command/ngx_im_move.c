@@ -110,6 +110,10 @@ ngx_im_move_counted(const im_members_t *members, void *data)
 
     s = ask->waits ? ngx_im_session_find(ngx_im_worker, ask->session) : NULL;
 
+    if (s != NULL) {
+        ngx_im_session_answered(s);
+    }
+
     if (s != NULL && s->phase == NGX_IM_OPEN) {
         (void) ngx_im_move_reply_count(s, im_buf_str(&ask->answer),
                                        t != NULL ? t->others + topic->nsubs
@@ -144,6 +148,7 @@ ngx_im_move_ask(ngx_im_worker_t *w, im_topic_t *topic, ngx_im_session_t *s,
     }
 
     if (ask->name.failed || ask->answer.failed
+        || (s != NULL && ngx_im_session_ext(s) == NULL)
         || im_link_members_ask(w->members, im_topic_name(topic),
                                IM_LINK_MEMBERS_COUNTS, ngx_current_msec,
                                ngx_im_move_counted, ask)
@@ -151,6 +156,10 @@ ngx_im_move_ask(ngx_im_worker_t *w, im_topic_t *topic, ngx_im_session_t *s,
     {
         ngx_im_move_ask_free(ask);
         return NGX_ERROR;
+    }
+
+    if (s != NULL) {
+        ngx_im_session_asks(s);
     }
 
     return NGX_OK;

@@ -193,15 +193,21 @@ ngx_im_webhook_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
     wh = data;
     kind = wh->webhook->kind;
 
-    if (s == NULL
-        || s->phase != (kind == IM_WEBHOOK_CONNECT ? NGX_IM_AUTHENTICATING
-                                                   : NGX_IM_OPEN))
-    {
+    if (s == NULL) {
         return;
     }
 
     if (wh->command.id != 0) {
         s->ext->busy = 0;
+
+    } else {
+        ngx_im_session_answered(s);
+    }
+
+    if (s->phase != (kind == IM_WEBHOOK_CONNECT ? NGX_IM_AUTHENTICATING
+                                                : NGX_IM_OPEN))
+    {
+        return;
     }
 
     switch (im_verdict(status)) {
@@ -309,6 +315,9 @@ ngx_im_webhook_ask(ngx_im_session_t *s, const ngx_im_webhook_t *webhook,
 
     if (command->id != 0) {
         ngx_im_session_busy(s, command->id);
+
+    } else {
+        ngx_im_session_asks(s);
     }
 
     return NGX_OK;
