@@ -395,3 +395,58 @@ logged: 1 access.log /hook/slow
 --- no_error_log
 [alert]
 [error]
+
+
+
+=== TEST 10: who may come in: other keys of tokens, another variable, another webhook
+--- http_config
+    im_handover on;
+    im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs256;
+    # later: $TEST_NGINX_IM_KEYS/hs384
+    im_room * history=0;
+    im_inbox history=0;
+
+    server {
+        listen 127.0.0.1:$TEST_NGINX_IM_HTTP2;
+        location = /hook/one { return 200 '{"disconnect":{"code":4501,"reason":"one"}}'; }
+        location = /hook/two { return 200 '{"disconnect":{"code":4502,"reason":"two"}}'; }
+    }
+--- config
+    location = /jwt  { im_comet protocol=im; im_auth jwt; }
+    location = /hook { im_comet protocol=centrifuge; im_auth jwt; im_webhook refresh /hook/one; }
+    location = /user { im_comet protocol=im; im_user $arg_user; }
+    location = /free { im_comet protocol=im; im_auth none; }
+    location /hook/  { internal; proxy_pass http://127.0.0.1:$TEST_NGINX_IM_HTTP2; }
+    location /im/    { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+a: open /jwt
+a: send {"auth":"JWT(HS256 hs256 {"sub":"a"})","roomId":3}
+a: recv op 4
+b: open /user?user=b
+b: send {"roomId":2}
+b: recv op 4
+c: open /free
+c: send {"roomId":1}
+c: recv op 4
+d: open /hook
+d: send {"connect":{"token":"JWT(HS256 hs256 {"sub":"d","exp":now+6})"},"id":1}
+d: like "connect"
+edit: im_room * history=0; => im_jwt_key HS384 file=$TEST_NGINX_IM_KEYS/hs384; im_room * history=0;
+edit: im_webhook refresh /hook/one => im_webhook refresh /hook/two
+reload:
+until: /status "moved_in":4,"moved_out":4\b
+d: recv_close 4502 /^two$/
+edit: $arg_user => $arg_who
+reload:
+b: recv_close 1012
+until: /status "moved_in":6,"moved_out":6\b.*"stayed":\{"tls":0,"http2":0,"time":0,"place":1,
+edit: im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs256; =>
+reload:
+a: recv_close 1012
+until: /status "moved_in":7,"moved_out":7\b.*"stayed":\{"tls":0,"http2":0,"time":0,"place":2,
+push: room 1 "still"
+c: recv msg "still"
+--- no_error_log
+[alert]
+[error]

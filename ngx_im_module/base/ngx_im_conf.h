@@ -156,6 +156,8 @@ typedef struct {
     ngx_array_t          server_names;   /* regular expressions */
     ngx_module_t        *rewrite;        /* nginx's, or NULL */
     ngx_array_t         *jwt_keys;       /* of ngx_im_jwt_source_t *, or NULL */
+    ngx_array_t         *jwt_marks;      /* of uint32_t, as ngx_im_place.h has
+                                            them; or NULL */
     unsigned             enabled:1;            /* some im_comet has topics */
     unsigned             emulation:1;          /* some location has it */
 } ngx_im_main_conf_t;

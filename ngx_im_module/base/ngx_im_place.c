@@ -3,11 +3,14 @@
  *
  * Places where sessions begin.
  *
- * A place is the number of addresses and that of names of its server in a byte
- * each, a hash of the location, and a hash of each address and name.  A server
- * may get and lose some of them: the one that has most of them in common is the
- * same one, if one address and one name are.  A socket of im_listen has
- * addresses alone.
+ * A place is the number of addresses, of names and of keys of its server in a
+ * byte each, a hash of the location, and a hash of each address, name and key.
+ * A server may get and lose some of them: the one that has most of them in
+ * common is the same one, if one address and one name are.  A socket of
+ * im_listen has addresses alone.
+ *
+ * Keys are those of tokens, where sessions rest on tokens.  There may be more
+ * of them later, and not fewer.
  */
 
 #include "ngx_im_place.h"
@@ -15,17 +18,19 @@
 #include "im_hash.h"
 
 
-#define NGX_IM_PLACE_EACH  24            /* addresses or names */
-#define NGX_IM_PLACE_MAX   (2 + 8 + 2 * NGX_IM_PLACE_EACH * 4)
+#define NGX_IM_PLACE_EACH  20            /* addresses, names or keys */
+#define NGX_IM_PLACE_MAX   (3 + 8 + 3 * NGX_IM_PLACE_EACH * 4)
 
 
 /* A place, read. */
 typedef struct {
     ngx_uint_t  naddrs;
     ngx_uint_t  nnames;
+    ngx_uint_t  nkeys;
     im_str_t    location;
     im_str_t    addrs;
     im_str_t    names;
+    im_str_t    keys;
 } ngx_im_place_t;
 
 
@@ -106,6 +111,74 @@ ngx_im_place_names(im_buf_t *b, ngx_http_core_srv_conf_t *cscf)
 }
 
 
+ngx_int_t
+ngx_im_place_key(ngx_conf_t *cf, ngx_im_main_conf_t *imcf,
+    const im_str_t *texts, ngx_uint_t n)
+{
+    uint32_t    *mark;
+    im_buf_t     b;
+    ngx_str_t    s;
+    ngx_uint_t   i;
+
+    if (imcf->jwt_marks == NULL) {
+        imcf->jwt_marks = ngx_array_create(cf->pool, 4, sizeof(uint32_t));
+    }
+
+    mark = imcf->jwt_marks != NULL ? ngx_array_push(imcf->jwt_marks) : NULL;
+
+    if (mark == NULL) {
+        return NGX_ERROR;
+    }
+
+    im_buf_init(&b, NGX_MAX_SIZE_T_VALUE);
+
+    for (i = 0; i < n; i++) {
+        im_buf_add_u32(&b, (uint32_t) texts[i].len);
+        im_buf_add_str(&b, texts[i]);
+    }
+
+    s.data = b.data;
+    s.len = b.len;
+    *mark = (uint32_t) ngx_im_place_hash(&s);
+
+    i = b.failed;
+    im_buf_cleanup(&b);
+
+    return i ? NGX_ERROR : NGX_OK;
+}
+
+
+/* Those that are too many count as one. */
+static ngx_uint_t
+ngx_im_place_keys(im_buf_t *b, const ngx_im_loc_conf_t *conf)
+{
+    uint32_t    *marks;
+    ngx_str_t    rest;
+    ngx_uint_t   i, n;
+
+    if (conf->auth != NGX_IM_AUTH_JWT || conf->main->jwt_marks == NULL) {
+        return 0;
+    }
+
+    marks = conf->main->jwt_marks->elts;
+    n = conf->main->jwt_marks->nelts;
+
+    for (i = 0; i < n && i < NGX_IM_PLACE_EACH - 1; i++) {
+        im_buf_add_u32(b, marks[i]);
+    }
+
+    if (i < n) {
+        rest.data = (u_char *) &marks[i];
+        rest.len = (n - i) * sizeof(uint32_t);
+
+        im_buf_add_u32(b, (uint32_t) ngx_im_place_hash(&rest));
+        i++;
+    }
+
+    return i;
+}
+
+
 /*
  * What must be as it was: where it is among the locations, and who may come in.
  * before: so many locations like this one, as blocks of "if" are.
@@ -117,20 +190,28 @@ ngx_im_place_location(const ngx_im_loc_conf_t *conf, ngx_uint_t tcp,
     u_char                     *p;
     u_char                      text[NGX_MAX_CONF_ERRSTR];
     ngx_str_t                   s;
+    ngx_str_t                   user;
     ngx_http_core_loc_conf_t   *clcf;
 
     clcf = conf->clcf;
 
-    p = ngx_snprintf(text, sizeof(text), "%s %ui %ui %ui %ui %ui %ui ",
+    ngx_str_null(&user);
+
+    if (conf->user != NULL) {
+        user = conf->user->value;
+    }
+
+    p = ngx_snprintf(text, sizeof(text), "%s %ui %ui %ui %ui %ui %ui %ui %V ",
                      conf->proto->name, conf->auth, tcp, before,
                      (ngx_uint_t) clcf->exact_match,
                      (ngx_uint_t) clcf->noname,
 #if (NGX_PCRE)
-                     (ngx_uint_t) (clcf->regex != NULL)
+                     (ngx_uint_t) (clcf->regex != NULL),
 #else
-                     (ngx_uint_t) 0
+                     (ngx_uint_t) 0,
 #endif
-                     );
+                     (ngx_uint_t) (conf->webhooks[IM_WEBHOOK_CONNECT].len > 0),
+                     &user);
 
     s.data = text;
     s.len = p - text;
@@ -146,6 +227,7 @@ ngx_im_place_set(ngx_conf_t *cf, ngx_im_loc_conf_t *conf, im_buf_t *b,
 {
     b->data[0] = (u_char) naddrs;
     b->data[1] = (u_char) nnames;
+    b->data[2] = (u_char) ngx_im_place_keys(b, conf);
 
     conf->place.len = b->len;
     conf->place.data = ngx_pnalloc(cf->pool, b->len);
@@ -184,6 +266,7 @@ ngx_im_place_comet(ngx_conf_t *cf, ngx_http_core_main_conf_t *cmcf,
     im_buf_fixed(&b, bytes, sizeof(bytes));
 
     im_buf_add_u16(&b, 0);
+    im_buf_add_u8(&b, 0);
     im_buf_add_u64(&b, ngx_im_place_location(conf, 0, before));
 
     naddrs = ngx_im_place_addrs(&b, cmcf, conf->cscf);
@@ -203,6 +286,7 @@ ngx_im_place_listen(ngx_conf_t *cf, ngx_im_listen_t *listen)
     im_buf_fixed(&b, bytes, sizeof(bytes));
 
     im_buf_add_u16(&b, 0);
+    im_buf_add_u8(&b, 0);
     im_buf_add_u64(&b, ngx_im_place_location(listen->conf, 1, 0));
 
     n = ngx_min(listen->naddrs, NGX_IM_PLACE_EACH);
@@ -252,9 +336,11 @@ ngx_im_place_read(im_str_t place, ngx_im_place_t *p)
 
     p->naddrs = im_reader_u8(&r);
     p->nnames = im_reader_u8(&r);
+    p->nkeys = im_reader_u8(&r);
     p->location = im_reader_bytes(&r, 8);
     p->addrs = im_reader_bytes(&r, p->naddrs * 4);
     p->names = im_reader_bytes(&r, p->nnames * 4);
+    p->keys = im_reader_bytes(&r, p->nkeys * 4);
 
     return r.failed || r.p != r.end ? NGX_ERROR : NGX_OK;
 }
@@ -290,7 +376,8 @@ ngx_im_place_like(const ngx_im_place_t *place, const ngx_im_loc_conf_t *conf)
     ngx_im_place_t  p;
 
     if (ngx_im_place_read(ngx_im_str(conf->place), &p) != NGX_OK
-        || !im_str_eq(p.location, place->location))
+        || !im_str_eq(p.location, place->location)
+        || ngx_im_place_common(place->keys, p.keys) < place->nkeys)
     {
         return 0;
     }

@@ -11,6 +11,7 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "ngx_im_jwt_key.h"
+#include "ngx_im_place.h"
 #include "im_json.h"
 
 #include <openssl/ec.h>
@@ -578,6 +579,32 @@ ngx_im_jwt_refuse(ngx_conf_t *cf, ngx_im_jwt_source_t *source,
 }
 
 
+/*
+ * What sessions rest on: a key, or a file whose keys change while workers run.
+ */
+static ngx_int_t
+ngx_im_jwt_mark(ngx_conf_t *cf, ngx_im_main_conf_t *imcf,
+    const ngx_im_jwt_source_t *source)
+{
+    u_char                   format;
+    im_str_t                 texts[5];
+    const ngx_im_jwt_key_t  *key;
+
+    key = &source->keys->keys[0];
+    format = (u_char) source->format;
+
+    texts[0] = im_str_set(&format, 1);
+    texts[1] = ngx_im_str(source->kid);
+    texts[2] = ngx_im_str(source->audience);
+    texts[3] = ngx_im_str(source->issuer);
+    texts[4] = source->format == NGX_IM_JWT_JWKS ? ngx_im_str(source->path)
+               : key->public != NULL ? im_str_set(key->id, NGX_IM_JWT_DIGEST)
+               : key->secret;
+
+    return ngx_im_place_key(cf, imcf, texts, 5);
+}
+
+
 char *
 ngx_im_jwt_source_add(ngx_conf_t *cf, ngx_im_main_conf_t *imcf,
     ngx_im_jwt_source_t *source)
@@ -631,7 +658,8 @@ ngx_im_jwt_source_add(ngx_conf_t *cf, ngx_im_main_conf_t *imcf,
     }
 
     slot = ngx_array_push(imcf->jwt_keys);
-    if (slot == NULL) {
+
+    if (slot == NULL || ngx_im_jwt_mark(cf, imcf, source) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
