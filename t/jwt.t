@@ -391,7 +391,7 @@ qr/im_jwt_key: "kid=" must have a value/
     location = /ws { im_comet protocol=echo; }
 --- must_die
 --- error_log eval
-qr/im_jwt_key: "key=1" is unknown; there are file=/
+qr/im_jwt_key: "key=1" is unknown: do you mean kid=\?/
 
 
 
