@@ -310,7 +310,8 @@ run: packages-build-run
 # tests
 
 DRILL    := $(BUILD)/t/client $(BUILD)/t/between $(BUILD)/t/clock.so \
-            $(BUILD)/t/names.so $(BUILD)/t/small.so $(BUILD)/t/source.so
+            $(BUILD)/t/names.so $(BUILD)/t/nomem.so $(BUILD)/t/small.so \
+            $(BUILD)/t/source.so
 
 tests: module programs bench-programs $(UNITS) $(FUZZ) $(DRILL)
 
@@ -351,9 +352,11 @@ $(BUILD)/t/between: t/lib/between.c
 # preloaded; they have no sanitizer
 $(BUILD)/t/clock.so: t/drill/clock.c
 $(BUILD)/t/names.so: t/lib/names.c
+$(BUILD)/t/nomem.so: t/lib/nomem.c
 $(BUILD)/t/small.so: t/lib/small.c
 $(BUILD)/t/source.so: t/drill/source.c
-$(BUILD)/t/clock.so $(BUILD)/t/names.so $(BUILD)/t/small.so $(BUILD)/t/source.so:
+$(BUILD)/t/clock.so $(BUILD)/t/names.so $(BUILD)/t/nomem.so \
+        $(BUILD)/t/small.so $(BUILD)/t/source.so:
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(WARN) $(CFLAGS) $(DEFS) -fPIC -shared -o $@ $<

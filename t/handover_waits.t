@@ -38,12 +38,10 @@ sub judge {
     $m->settled;
     my @cut = $m->cut;
     is(scalar @cut, $ncut, "$name: $ncut sessions are closed") or diag("@cut");
-    # without a history, what is pushed while a worker is not at Redis is lost
-    my $back = grep { $_ eq $away || $_ eq $lapsed } @expected;
-    is_deeply([ grep { !$back || !/^(?:goim|plain)\d: (?:lost|\d+ to)/ } $m->faults ], [],
-              "$name: no message is lost or doubled");
+    is_deeply([ $m->faults ], [], "$name: no message is lost or doubled");
 
-    my @lines = grep { /\[(?:alert|emerg|crit|error|warn)\]/ } $m->lines;
+    # a machine may be as slow as that in any row
+    my @lines = grep { /\[(?:alert|emerg|crit|error|warn)\]/ && !/$lapsed/ } $m->lines;
     for my $re (@expected) {
         my @those = grep { /$re/ } @lines;
         ok(scalar @those, "$name: the log has $re");
@@ -127,7 +125,7 @@ my @rows = (
                   'the new worker waits');
         $m->thaw($old);
         $m->await_gone($old);
-        judge($name, 0, $lapsed, qr/the channel to the next worker of slot 0 is lost: it closed the channel; 0 sessions were in flight/);
+        judge($name, 0, qr/the channel to the next worker of slot 0 is lost: it closed the channel; 0 sessions were in flight/);
     } ],
 
     [ 'redis at begin', sub {

@@ -813,6 +813,12 @@ ngx_im_report_moved(ngx_im_worker_t *w, ngx_im_moved_t *moved,
         moved->ends[moved->n++] = moved->bytes.len;
     }
 
+    /* without memory for them, the call fails as well */
+
+    if (moved->bytes.failed) {
+        moved->n = 0;
+    }
+
     taking->nsubs = i;
     taking->nmembers = moved->n;
 }

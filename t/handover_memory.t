@@ -1,0 +1,164 @@
+#!/usr/bin/perl
+# Copyright (C) The im authors
+#
+# A worker has no memory for sessions that come to it, or no room for what they
+# need: such a session stays at the old worker, whole.  Allocations fail at every
+# place in turn.
+#
+#   IM_FAULTS="1 of 7" prove t/handover_memory.t
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+
+use Cwd ();
+use IO::Select;
+use IO::Socket::INET;
+use Test::Im::Client;
+use Test::Im::File qw(slurp spew);
+use Test::Im::Moves;
+use Test::More;
+
+my $build = Cwd::abs_path($ENV{IM_BUILD} || 'build');
+plan skip_all => 'the module is a part of nginx' unless -e "$build/ngx_im_module.so";
+my $nsets = 4096;       # IM_ACCEPT_SETS of im_core/im_accept.h
+my $nclients = $nsets + 300;
+
+plan skip_all => 'the sanitizers have an allocator of their own' if $ENV{IM_PRELOAD};
+
+# this process has as many sockets
+system('prlimit', '--pid', $$, '--nofile=' . ($nclients + 200) . ':') == 0 or die "prlimit\n";
+
+my $m = Test::Im::Moves->new(connections => $nclients + 512, main => 'worker_rlimit_nofile ' . ($nclients + 1024) . ";\n");
+my $stack = $m->{stack};
+my $memory = "$stack->{dir}/memory";
+
+END {
+    my $status = $?;
+    $m->end($status == 0 && Test::More->builder->is_passing) if $m;
+    $? = $status;
+}
+
+
+my $nfailed = 0;
+
+# Each Nth allocation of that process fails; 0: none any more.
+sub fails {
+    my ($n, $pid) = @_;
+
+    open my $file, '+<:raw', $memory or die "$memory: $!\n";
+    sysseek $file, 4, 0;
+    syswrite $file, pack 'LL', $pid, 0;
+    sysseek $file, 0, 0;
+    syswrite $file, pack 'L', $n;
+    return 1;
+}
+
+sub failed { return (unpack 'LLL', slurp($memory))[2] }
+
+
+# Of a log: what is worse than an error of ours.
+sub faults { return grep { /\[(?:alert|emerg)\]/ } $m->lines }
+
+
+sub one_of {
+    my ($n) = @_;
+    my $name = "1 of $n";
+    my ($old, $new) = $m->interpose('sessions', 2);
+
+    my $before = () = $m->heard =~ /^\d+ 6 /mg;
+    fails($n, $new);
+    $m->say('go');
+    # verdicts, or the channel's end
+    $m->until(sub { $before < (() = $m->heard =~ /^\d+ (?:6 |closed)/mg) }, "$name: no verdicts");
+    my $failed = failed();
+    fails(0, 0);
+    $m->await_gone($old);
+
+    $nfailed += $failed;
+    $m->aside;
+    $m->settled;
+    my @cut = $m->cut;
+    # without a history, what comes while a worker has no memory for it is lost
+    is_deeply([ grep { !/^(?:goim|plain)\d: (?:lost|\d+ to)/ } $m->faults ], [],
+              "$name: no message is lost or doubled, " . @cut . ' sessions are closed');
+    is_deeply([ faults() ], [], "$name: no worker dies");
+
+    $m->reload;
+    $m->settled;
+    is_deeply([ $m->cut, $m->faults ], [], "$name: all move in the next reload");
+    $m->lines;
+}
+
+
+# Clients of goim that accept an operation each, which no other one does: all their
+# sets have room in two workers, and not in one.
+sub sets {
+    my $packet = \&Test::Im::Client::packet;
+    my ($total, @sockets) = $m->status->{total}{stayed}{limit};
+
+    for my $i (1 .. $nclients) {
+        my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $m->{port} + 3) or die "connect: $!\n";
+        syswrite $socket, $packet->(7, qq({"mid":0,"room_id":"","accepts":[$i]}));
+        push @sockets, $socket;
+        $m->tick if $i % 100 == 0;
+    }
+
+    for my $socket (@sockets) {
+        IO::Select->new($socket)->can_read(60) && sysread $socket, my $answer, 4096 or die "no answer to auth\n";
+    }
+
+    delete $_->{slot} for @{$m->{clients}};
+    $m->edit(sub { s/^worker_processes .*;/worker_processes 1;/m });
+    my @old = $m->workers;
+    $stack->reload('nginx');
+    $m->await_gone(@old);
+
+    $m->until(sub { $m->status->{total}{sessions} <= $nsets + @{$m->{clients}} }, 'sessions stay');
+    my $closed = 0;
+    my $select = IO::Select->new(@sockets);
+    for my $socket ($select->can_read(0)) {
+        $closed++ if !sysread $socket, my $bytes, 4096;
+    }
+
+    # the empty set of other clients may have no room as well
+    my @cut = grep { /^goim/ } $m->cut;
+    is($closed, $nclients - $nsets + (@cut ? 0 : 1), 'sets of operations: sessions without room for theirs are closed');
+    is($m->status->{total}{stayed}{limit} - $total, $closed + @cut, 'and im_status counts them');
+    ok($m->log_has(qr/sessions moved to worker process \d+ in \d+ ms, \d+ stay \(limit: \d+\)/), 'and the log says so');
+    close $_ for @sockets;
+    $m->settled;
+    is_deeply([ $m->cut, $m->faults ], [], 'other sessions move, and those come back');
+    $m->until(sub { $m->status->{total}{sessions} == @{$m->{clients}} }, 'sessions stay');
+    $m->edit(sub { s/^worker_processes .*;/worker_processes 2;/m });
+    $m->reload;
+    $m->settled;
+    is_deeply([ $m->cut, $m->faults ], [], 'all move in the next reload');
+    is_deeply([ faults() ], [], 'no worker has died');
+}
+
+
+my @rows = ((map { my $n = $_; [ "1 of $n", sub { one_of($n) } ] } 2, 3, 5, 7, 11, 17, 29), [ 'sets', \&sets ]);
+my @wanted = split /,/, $ENV{IM_FAULTS} || '';
+@rows = grep { my $name = $_->[0]; grep { $_ eq $name } @wanted } @rows if @wanted;
+
+spew($memory, "\0" x 12);
+$m->{env} = { LD_PRELOAD => "$build/t/nomem.so", IM_NOMEM => $memory };
+$m->start;
+$m->reload;
+$m->settled;
+my $size = $m->rest;
+is_deeply([ $m->cut, $m->faults ], [], 'all move in a reload');
+$m->lines;
+
+$_->[1]->() for @rows;
+cmp_ok($nfailed, '>', 10, 'allocations have failed');
+cmp_ok($m->status->{total}{stayed}{limit}, '>', 0, 'and sessions were refused');
+
+my ($counts, $now);
+ok($m->pump(30, sub { ($counts = $m->counts) eq $m->right_counts }), 'counts are right')
+    or diag("$counts\ninstead of\n" . $m->right_counts);
+ok($m->pump(30, sub { ($now = $m->size) eq $size }), 'nothing has grown') or diag("$now\ninstead of\n$size");
+
+done_testing();
