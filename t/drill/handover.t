@@ -215,14 +215,19 @@ sub counts {
 }
 
 
-# us of CPU a second of the workers, while nothing else happens
+# us of CPU a second of the workers, and of Redis, while nothing else happens
 sub pace {
     my @pids = $stack->workers('nginx');
-    my ($before, $begin) = (sum(map { cpu($_) } @pids), time());
+    my $redis = $stack->{pids}{redis};
+    my $begin = time();
+    my @before = (sum(map { cpu($_) } @pids), cpu($redis));
 
     sleep 1;
 
-    return (sum(map { cpu($_) } @pids) - $before) / (time() - $begin);
+    my $seconds = time() - $begin;
+
+    return (pace => (sum(map { cpu($_) } @pids) - $before[0]) / $seconds,
+            redis_pace => (cpu($redis) - $before[1]) / $seconds);
 }
 
 
@@ -243,6 +248,7 @@ sub gone {
 
     $move->{begin} = $begin;
     $move->{before} = sum(map { cpu($_) } @old);
+    $move->{redis} = -cpu($stack->{pids}{redis});
 
     while (my @left = grep { !$gone{$_} } @old) {
         die "old workers stay\n" if time() > $begin + 60;
@@ -260,6 +266,7 @@ sub gone {
     $move->{old} = sum(values %cpu) - $move->{before};
     $move->{new} = sum(map { cpu($_) } grep { !$gone{$_} }
                        $stack->workers('nginx'));
+    $move->{redis} += cpu($stack->{pids}{redis});
     $move->{ends} = \%ends;
     $move->{gone} = \%gone;
 
@@ -363,8 +370,8 @@ sub flat {
 }
 
 
-# us of CPU a session, of the old workers and of the new ones, and in all; what
-# workers without a session need is no part of it
+# us of CPU a session, of the old workers and of the new ones, in all, and of
+# Redis; what workers without a session need is no part of it
 sub cost {
     my ($move, $idle) = @_;
     my $n = 0;
@@ -379,7 +386,10 @@ sub cost {
     my $old = $move->{old} - $idle->{old} - $pace * $while;
     my $new = $move->{new} - $idle->{new} - $pace * ($move->{seconds} - $while);
 
-    return [ map { $_ / $n } $old, $new, $old + $new ];
+    my $redis = $move->{redis} - $idle->{redis}
+        - $move->{redis_pace} * $move->{seconds};
+
+    return [ map { $_ / $n } $old, $new, $old + $new, $redis ];
 }
 
 
@@ -456,6 +466,10 @@ for my $mark (qw(start connected)) {
 # the quiet time is over for all of them
 said($_) for @runs, @churns;
 my $polls = "$stack->{dir}/polls";
+my $there = @runs * int($set{clients} / @kinds);
+$set{churn} || Test::Im::Stack::until_true(30, sub {
+    return (counts('/im/online'))[1] =~ /"connections":$there\b/;
+}) or die "not all are counted\n";
 $poller = poll($polls);
 sleep 1;
 go_on($_) for @runs, @churns;
@@ -469,7 +483,7 @@ my %upgrades = map { int($_ * $moves / ($set{upgrades} + 1)) => 1 }
 
 for my $i (0 .. $moves - 1) {
     my $move = { upgrade => $upgrades{$i},
-                 $table && $form ne 'day' ? (pace => pace()) : () };
+                 $table && $form ne 'day' ? pace() : () };
 
     push @moves, $upgrades{$i} ? upgrade($move) : reload($move);
     push @usages, usage() if $set{churn};
@@ -484,7 +498,7 @@ kill 'TERM', $poller;
 waitpid $poller, 0;
 $poller = 0;
 
-my $all = @runs * int($set{clients} / @kinds) + @churns * $lives;
+my $all = $there + @churns * $lives;
 my $online;
 ok(Test::Im::Stack::until_true(30, sub {
     $online = (counts('/im/online'))[1];
@@ -570,9 +584,9 @@ if ($table) {
     my ($idle) = sort { $a->{old} + $a->{new} <=> $b->{old} + $b->{new} } @idle;
     my @costs = map { cost($moves[$_], $idle) }
         grep { !$upgrades{$_} && $moves[$_]{pace} } 0 .. $#moves;
-    my @sides = ('old side', 'new side', 'both');
+    my @sides = ('old side', 'new side', 'both', 'Redis');
 
-    for my $i (@costs ? 0 .. 2 : ()) {
+    for my $i (@costs ? 0 .. 3 : ()) {
         printf "CPU us of a session that moves, %s: %s\n", $sides[$i],
                range('%.0f', map { $_->[$i] } @costs);
     }
