@@ -331,6 +331,10 @@ my @rows = (
     [ 'other numbers of workers', sub {
         my ($name) = @_;
 
+        # the master looks for sockets of workers that died, and living ones don't notice
+        my $looks = sub { scalar(() = $m->log_text =~ /handover from worker process 0 was cut off|wanted to hand sessions over/g) };
+        my $before = $looks->();
+
         delete $_->{slot} for @{$m->{clients}};
         for my $n (1, 4, 2) {
             my @old = $m->workers;
@@ -340,6 +344,7 @@ my @rows = (
             is(scalar(() = $m->workers), $n, "$name: now $n");
             judge("$name, $n", []);
         }
+        is($looks->(), $before, "$name: no worker says that the master looked for dead ones");
     } ],
 );
 
