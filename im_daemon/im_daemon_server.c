@@ -64,6 +64,7 @@ struct im_daemon_server_s {
     uint64_t                 gave_way;
     unsigned                 closing:1;
     unsigned                 paused:1;
+    unsigned                 begun:1;
     unsigned                 remote:1;
 };
 
@@ -774,6 +775,20 @@ im_daemon_server_accept_error(struct evconnlistener *listener, void *data)
 }
 
 
+void
+im_daemon_server_begin(im_daemon_server_t *server)
+{
+    im_uint_t  i;
+
+    server->begun = 1;
+    server->paused = 0;
+
+    for (i = 0; i < server->nlisteners; i++) {
+        (void) evconnlistener_enable(server->listeners[i]);
+    }
+}
+
+
 static void
 im_daemon_server_tick(evutil_socket_t fd, short what, void *data)
 {
@@ -799,11 +814,9 @@ im_daemon_server_tick(evutil_socket_t fd, short what, void *data)
         }
     }
 
-    for (i = 0; server->paused && i < server->nlisteners; i++) {
-        (void) evconnlistener_enable(server->listeners[i]);
+    if (server->paused && server->begun) {
+        im_daemon_server_begin(server);
     }
-
-    server->paused = 0;
 }
 
 
@@ -850,7 +863,8 @@ im_daemon_server_listen(im_daemon_server_t *server, const int *fds, int n)
 
         listener = evconnlistener_new(server->base, im_daemon_server_accept,
                                       server, LEV_OPT_CLOSE_ON_FREE
-                                      | LEV_OPT_CLOSE_ON_EXEC, 0, fds[i]);
+                                      | LEV_OPT_CLOSE_ON_EXEC
+                                      | LEV_OPT_DISABLED, 0, fds[i]);
 
         if (listener == NULL) {
             while (i < n) {

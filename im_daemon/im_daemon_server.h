@@ -48,9 +48,15 @@ typedef struct {
 } im_daemon_server_conf_t;
 
 
-/* NULL: the fault is logged. */
+/*
+ * It listens: connections wait in the queue of the kernel until it begins.
+ * NULL: the fault is logged.
+ */
 im_daemon_server_t *im_daemon_server_create(struct event_base *base,
     const char *address, const im_daemon_server_conf_t *conf);
+
+/* Accepts connections from now on. */
+void im_daemon_server_begin(im_daemon_server_t *server);
 
 /* Other machines can connect. */
 int im_daemon_server_remote(const im_daemon_server_t *server);

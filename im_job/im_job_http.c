@@ -84,6 +84,8 @@ im_job_http_init(im_job_t *job, const char *address,
         return IM_ERROR;
     }
 
+    im_daemon_server_begin(job->http);
+
     if (im_daemon_server_remote(job->http)) {
         im_daemon_server_warn(address);
     }

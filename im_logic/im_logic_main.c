@@ -29,11 +29,22 @@
 
 #define IM_LOGIC_DRAIN  15       /* s, at most */
 #define IM_LOGIC_WAIT   2000     /* ms for Redis, until it says it is ready */
+#define IM_LOGIC_LOOK   5        /* ms, from one look at Redis to the next */
+#define IM_LOGIC_PART   4        /* of the time that Redis has for an answer */
+
+
+typedef enum {
+    IM_LOGIC_TERM = 0,
+    IM_LOGIC_INT,
+    IM_LOGIC_TICK,
+    IM_LOGIC_BEGIN,
+    IM_LOGIC_EVENTS
+} im_logic_event_e;
 
 
 typedef struct {
     im_logic_t     logic;
-    struct event  *events[3];     /* two signals, a tick */
+    struct event  *events[IM_LOGIC_EVENTS];
     unsigned       told:1;        /* that it is ready */
 } im_logic_main_t;
 
@@ -218,6 +229,15 @@ im_logic_main_signal(evutil_socket_t fd, short what, void *data)
 }
 
 
+/* It would refuse pushes. */
+static int
+im_logic_main_deaf(const im_logic_t *logic)
+{
+    return im_logic_unknown(logic) != NULL
+           || im_link_unserved(logic->link) > 0;
+}
+
+
 /*
  * It takes pushes.  An upgrade restarts the next im_logic then.  Without Redis
  * it is as ready as it can be.
@@ -230,7 +250,7 @@ im_logic_main_ready(im_logic_main_t *m)
     logic = &m->logic;
 
     if (m->told
-        || ((im_logic_unknown(logic) != NULL || im_link_unserved(logic->link))
+        || (im_logic_main_deaf(logic)
             && im_daemon_now() - logic->started < IM_LOGIC_WAIT))
     {
         return;
@@ -262,24 +282,63 @@ im_logic_main_tick(evutil_socket_t fd, short what, void *data)
 }
 
 
+/* Redis may answer soon: no attempt has failed. */
+static int
+im_logic_main_waits(const im_logic_t *logic)
+{
+    return im_logic_main_deaf(logic) && !im_link_failed(logic->link)
+           && im_daemon_now() - logic->started
+              < logic->conf.daemon.link.timeout / IM_LOGIC_PART;
+}
+
+
+/*
+ * Another im_logic may be there that has Redis already, or requests wait for a
+ * moment: an im_logic that begins refuses none for want of Redis.
+ */
+static void
+im_logic_main_begin(evutil_socket_t fd, short what, void *data)
+{
+    im_uint_t         i;
+    im_logic_main_t  *m = data;
+
+    (void) fd;
+    (void) what;
+
+    if (im_logic_main_waits(&m->logic)) {
+        return;
+    }
+
+    (void) event_del(m->events[IM_LOGIC_BEGIN]);
+
+    for (i = 0; i < IM_LISTENERS; i++) {
+        if (m->logic.servers[i] != NULL) {
+            im_daemon_server_begin(m->logic.servers[i]);
+        }
+    }
+}
+
+
 static im_int_t
 im_logic_main_events(im_logic_main_t *m)
 {
-    im_uint_t       i;
-    struct timeval  tv;
+    im_uint_t           i;
+    struct timeval      times[] = { { 1, 0 }, { 0, IM_LOGIC_LOOK * 1000 } };
+    struct event      **events = m->events;
+    struct event_base  *base = m->logic.base;
 
-    tv.tv_sec = 1;
-    tv.tv_usec = 0;
+    events[IM_LOGIC_TERM] = evsignal_new(base, SIGTERM, im_logic_main_signal,
+                                         m);
+    events[IM_LOGIC_INT] = evsignal_new(base, SIGINT, im_logic_main_signal, m);
+    events[IM_LOGIC_TICK] = event_new(base, -1, EV_PERSIST, im_logic_main_tick,
+                                      m);
+    events[IM_LOGIC_BEGIN] = event_new(base, -1, EV_PERSIST,
+                                       im_logic_main_begin, m);
 
-    m->events[0] = evsignal_new(m->logic.base, SIGTERM, im_logic_main_signal,
-                                m);
-    m->events[1] = evsignal_new(m->logic.base, SIGINT, im_logic_main_signal, m);
-    m->events[2] = event_new(m->logic.base, -1, EV_PERSIST, im_logic_main_tick,
-                             m);
-
-    for (i = 0; i < 3; i++) {
-        if (m->events[i] == NULL
-            || event_add(m->events[i], i == 2 ? &tv : NULL) == -1)
+    for (i = 0; i < IM_LOGIC_EVENTS; i++) {
+        if (events[i] == NULL
+            || event_add(events[i], i < IM_LOGIC_TICK
+                                    ? NULL : &times[i - IM_LOGIC_TICK]) == -1)
         {
             return IM_ERROR;
         }
@@ -484,7 +543,7 @@ im_logic_main_cleanup(im_logic_main_t *m)
         }
     }
 
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < IM_LOGIC_EVENTS; i++) {
         if (m->events[i] != NULL) {
             event_free(m->events[i]);
         }

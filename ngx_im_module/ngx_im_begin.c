@@ -14,7 +14,7 @@
 #include "im_link.h"
 
 
-#define NGX_IM_BEGIN_PART  2         /* of the time that Redis has */
+#define NGX_IM_BEGIN_PART  4         /* of the time that Redis has */
 #define NGX_IM_BEGIN_STEP  2         /* ms */
 
 

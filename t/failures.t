@@ -144,6 +144,15 @@ a: recv msg 1
 a: recv msg 2
 a: recv msg 3
 a: silent
+pause: redis
+stop: logic2
+start: logic2 --redis=$TEST_NGINX_IM_REDIS\_timeout=60s
+stop: logic
+ask: POST /im/push?room=5 4
+resume: redis
+answer: 200 "code":0,
+start: logic
+a: like "msg":"4"
 --- no_error_log
 [alert]
 

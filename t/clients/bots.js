@@ -41,6 +41,8 @@ function block(from, to) {
         .replaceAll('/etc/im/secret', 'jwt.key')
         .replaceAll('/connection/websocket', '/bots')
         .replace(/location = \/im_connect.*/, '')
+        /* on a busy machine */
+        .replace(/(proxy_read_timeout) +1s;/, '$1 10s;')
         .replaceAll('127.0.0.1:9000', `127.0.0.1:${hookPort}`);
 }
 

@@ -321,7 +321,9 @@ my %Commands = (
                 "--http=127.0.0.1:$ENV{TEST_NGINX_IM_HTTP}", @_);
     },
     logic2 => sub {
-        return ("$Build/im_logic", "--redis=$ENV{TEST_NGINX_IM_REDIS}",
+        my @redis = "--redis=$ENV{TEST_NGINX_IM_REDIS}";
+
+        return ("$Build/im_logic", (grep { /^--redis=/ } @_) ? () : @redis,
                 "--fcgi=unix:$Dir/logic2.sock",
                 "--http=127.0.0.1:$ENV{TEST_NGINX_IM_HTTP2}", @_);
     },
@@ -650,7 +652,7 @@ my %Steps = (
     until   => \&step_until,
     redis   => \&step_redis,
     await   => \&step_await,
-    start   => sub { start(split ' ', $_[0]) },
+    start   => sub { start(map { s/\\_/ /gr } split ' ', $_[0]) },
     stop    => sub { stop($_[0], 'TERM') },
     term    => sub { kill 'TERM', $Pids{$_[0]} or die "$_[0] doesn't run\n" },
     kill    => \&step_kill,
