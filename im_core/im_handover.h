@@ -45,7 +45,7 @@
 #define IM_HANDOVER_MAX       (8 * 1024 * 1024)      /* bytes of a body */
 
 #define IM_HANDOVER_SESSIONS_MAX  32     /* of a message: a descriptor each */
-#define IM_HANDOVER_FLIGHT    64         /* sessions without a verdict */
+#define IM_HANDOVER_FLIGHT    256        /* sessions without a verdict */
 #define IM_HANDOVER_SUBS_MAX  65535      /* of a session */
 #define IM_HANDOVER_OPS_MAX   256
 
