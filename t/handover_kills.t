@@ -73,7 +73,7 @@ sub row {
     my $dies = $victim eq 'new' ? $new : $old;
     kill 'KILL', $dies;
     $m->await_gone($dies);
-    $m->say('sync');
+    $m->sync;
     $m->thaw($victim eq 'new' ? $old : $new);
     $m->say('go');
     $m->await_gone(@{$m->{between}{all}});

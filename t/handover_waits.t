@@ -123,6 +123,7 @@ my @rows = (
         $m->say('go');
         $m->until(sub { $m->log_has(qr/handover from worker process $old was cut off: it said nothing for 15 s/) },
                   'the new worker waits');
+        $m->sync;
         $m->thaw($old);
         $m->await_gone($old);
         judge($name, 0, qr/the channel to the next worker of slot 0 is lost: it closed the channel; 0 sessions were in flight/);

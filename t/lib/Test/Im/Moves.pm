@@ -728,6 +728,16 @@ sub heard {
 }
 
 
+# What stands between has read all that was sent, and knows who is gone.
+sub sync {
+    my ($self) = @_;
+
+    $self->{between}{text} =~ s/^synced\n//mg;
+    $self->say('sync');
+    $self->says('synced');
+}
+
+
 # Both workers stand still; all packets are read, and what was passed on is done.
 # Soon, as they stand still for themselves and the lease as well.
 sub still {
@@ -736,9 +746,7 @@ sub still {
 
     local $self->{silent} = 1;
     $self->freeze($b->{old});
-    $b->{text} =~ s/^synced\n//mg;
-    $self->say('sync');
-    $self->says('synced');
+    $self->sync;
 
     my ($passed, $text) = (0, $self->heard);
     $passed += $1 while $text =~ /^\d+ $Types{sessions} \d+ (\d+)$/mg;
