@@ -332,7 +332,10 @@ my @rows = (
         my ($name) = @_;
 
         # the master looks for sockets of workers that died, and living ones don't notice
-        my $looks = sub { scalar(() = $m->log_text =~ /handover from worker process 0 was cut off|wanted to hand sessions over/g) };
+        my $looks = sub {
+            scalar(() = slurp("$stack->{dir}/error.log")
+                   =~ /handover from worker process 0 was cut off|wanted to hand sessions over/g);
+        };
         my $before = $looks->();
 
         delete $_->{slot} for @{$m->{clients}};
