@@ -599,6 +599,10 @@ log: \[emerg\] .*im_handover: "\S+/im" is in "\S+", which the workers' user "nob
 
 
 === TEST 28: the old master of an upgrade is killed; files that aren't sockets of ours
+--- main_config
+    env LD_PRELOAD;
+    env ASAN_OPTIONS;
+    env UBSAN_OPTIONS;
 --- http_config
     im_handover on;
 --- config
