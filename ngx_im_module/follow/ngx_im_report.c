@@ -32,32 +32,50 @@ typedef struct {
 
 
 static void
+ngx_im_report_key(ngx_im_worker_t *w, im_link_call_t *call, uint16_t p,
+    im_str_t name, im_key_topic_e kind)
+{
+    im_key_topic(&call->bytes, im_link_keys(w->link), p, name, kind);
+    im_link_call_key(call);
+}
+
+
+/* The members of a worker. */
+static void
+ngx_im_report_key_members(ngx_im_worker_t *w, im_link_call_t *call, uint16_t p,
+    im_str_t name, im_str_t worker)
+{
+    im_key_members(&call->bytes, im_link_keys(w->link), p, name, worker);
+    im_link_call_key(call);
+}
+
+
+/* The mark that this worker has left. */
+static void
+ngx_im_report_key_left(ngx_im_worker_t *w, im_link_call_t *call, uint16_t p,
+    im_str_t name)
+{
+    im_key_left(&call->bytes, im_link_keys(w->link), p, name,
+                im_buf_str(&w->id));
+    im_link_call_key(call);
+}
+
+
+static void
 ngx_im_report_keys(ngx_im_worker_t *w, im_link_call_t *call,
     const im_report_t *report)
 {
-    uint16_t          p;
-    im_str_t          name, worker;
-    const im_keys_t  *keys;
+    uint16_t  p;
+    im_str_t  name;
 
     p = report->partition;
     name = report->topic;
-    keys = im_link_keys(w->link);
-    worker = im_buf_str(&w->id);
 
-    im_key_topic(&call->bytes, keys, p, name, IM_KEY_ROUTES);
-    im_link_call_key(call);
-
-    im_key_members(&call->bytes, keys, p, name, worker);
-    im_link_call_key(call);
-
-    im_key_topic(&call->bytes, keys, p, name, IM_KEY_META);
-    im_link_call_key(call);
-
-    im_key_topic(&call->bytes, keys, p, name, IM_KEY_HISTORY);
-    im_link_call_key(call);
-
-    im_key_left(&call->bytes, keys, p, name, worker);
-    im_link_call_key(call);
+    ngx_im_report_key(w, call, p, name, IM_KEY_ROUTES);
+    ngx_im_report_key_members(w, call, p, name, im_buf_str(&w->id));
+    ngx_im_report_key(w, call, p, name, IM_KEY_META);
+    ngx_im_report_key(w, call, p, name, IM_KEY_HISTORY);
+    ngx_im_report_key_left(w, call, p, name);
 }
 
 
@@ -758,26 +776,16 @@ static void
 ngx_im_report_take_keys(ngx_im_worker_t *w, im_link_call_t *call,
     const im_taking_t *taking, im_str_t from)
 {
-    uint16_t          p;
-    im_str_t          name, worker;
-    const im_keys_t  *keys;
+    uint16_t  p;
+    im_str_t  name;
 
     p = taking->partition;
     name = taking->topic;
-    keys = im_link_keys(w->link);
-    worker = im_buf_str(&w->id);
 
-    im_key_topic(&call->bytes, keys, p, name, IM_KEY_ROUTES);
-    im_link_call_key(call);
-
-    im_key_members(&call->bytes, keys, p, name, worker);
-    im_link_call_key(call);
-
-    im_key_members(&call->bytes, keys, p, name, from);
-    im_link_call_key(call);
-
-    im_key_left(&call->bytes, keys, p, name, worker);
-    im_link_call_key(call);
+    ngx_im_report_key(w, call, p, name, IM_KEY_ROUTES);
+    ngx_im_report_key_members(w, call, p, name, im_buf_str(&w->id));
+    ngx_im_report_key_members(w, call, p, name, from);
+    ngx_im_report_key_left(w, call, p, name);
 }
 
 
