@@ -176,7 +176,7 @@ http: POST /api/channels 200 {"pattern":"x*"} => ^\{"result":\{"channels":\{\}\}
 http: POST /api/channels 200 {"pattern":"[a-z]"} => ^\{"result":\{"channels":\{"p":\{"num_clients":1\}\}\}\}\n$
 http: POST /api/channels 200 {"pattern":"FILL(254)"} => "code":107,
 http: POST /api/channels 400 {"pattern":1}
-http: POST /api/info 200 {} => ^\{"result":\{"nodes":\[\{"uid":"test-1\.0\.\w+","name":"test-1","version":"im [\d.]+","num_clients":2,"num_users":1,"num_channels":4,"num_subs":6,"uptime":\d+\}\]\}\}\n$
+until: POST /api/info {} => ^200 \{"result":\{"nodes":\[\{"uid":"test-1\.0\.\w+","name":"test-1","version":"im [\d.]+","num_clients":2,"num_users":1,"num_channels":4,"num_subs":6,"uptime":\d+\}\]\}\}\n$
 http: POST /api/info 400 (Content-Type: application/json) nonsense
 a: close
 b: close

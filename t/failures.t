@@ -146,7 +146,7 @@ a: recv msg 3
 a: silent
 pause: redis
 stop: logic2
-start: logic2 --redis=$TEST_NGINX_IM_REDIS\_timeout=60s
+start: logic2 timeout=60s
 stop: logic
 ask: POST /im/push?room=5 4
 resume: redis

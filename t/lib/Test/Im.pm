@@ -321,11 +321,12 @@ my %Commands = (
                 "--http=127.0.0.1:$ENV{TEST_NGINX_IM_HTTP}", @_);
     },
     logic2 => sub {
-        my @redis = "--redis=$ENV{TEST_NGINX_IM_REDIS}";
+        my @words = grep { !/^-/ } @_;          # of --redis
 
-        return ("$Build/im_logic", (grep { /^--redis=/ } @_) ? () : @redis,
+        return ("$Build/im_logic",
+                "--redis=@{[ $ENV{TEST_NGINX_IM_REDIS}, @words ]}",
                 "--fcgi=unix:$Dir/logic2.sock",
-                "--http=127.0.0.1:$ENV{TEST_NGINX_IM_HTTP2}", @_);
+                "--http=127.0.0.1:$ENV{TEST_NGINX_IM_HTTP2}", grep { /^-/ } @_);
     },
     job => sub {
         return ("$Build/im_job", "--redis=$ENV{TEST_NGINX_IM_REDIS}", @_);
@@ -652,7 +653,7 @@ my %Steps = (
     until   => \&step_until,
     redis   => \&step_redis,
     await   => \&step_await,
-    start   => sub { start(map { s/\\_/ /gr } split ' ', $_[0]) },
+    start   => sub { start(split ' ', $_[0]) },
     stop    => sub { stop($_[0], 'TERM') },
     term    => sub { kill 'TERM', $Pids{$_[0]} or die "$_[0] doesn't run\n" },
     kill    => \&step_kill,
