@@ -312,6 +312,7 @@ redis: GET im:{reg}:conf => ^16e$
 redis: EXISTS im:{4}:r:1:w im:{4}:own => ^2$
 redis: KEYS im:{4-*}:r:1:w => .
 redis: FLUSHALL
+log: the lease was not there: all routes are told again
 await: GET im:{reg}:conf => ^16e$
 await: EXISTS im:{4}:r:1:w => ^1$
 until: POST /im/push {"rooms":["1"],"data":2} => ^200
