@@ -153,6 +153,8 @@ resume: redis
 answer: 200 "code":0,
 start: logic
 a: like "msg":"4"
+until: :$TEST_NGINX_IM_HTTP /im/health ^200
+until: :$TEST_NGINX_IM_HTTP2 /im/health ^200
 --- no_error_log
 [alert]
 
