@@ -881,8 +881,11 @@ sub end {
         kill 'KILL', $self->{between}{pid};
         waitpid $self->{between}{pid}, 0;
     }
-    kill 'CONT', $self->workers if $self->{stack}{pids}{nginx};
+    my @workers = $self->{stack}{pids}{nginx} ? $self->workers : ();
+    kill 'CONT', @workers;
     $self->{stack}->end($passed);
+    # a master that is killed leaves them
+    kill 'KILL', grep { (eval { slurp("/proc/$_/cmdline") } || '') =~ /\Anginx: worker/ } @workers;
 }
 
 
