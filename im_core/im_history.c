@@ -816,15 +816,34 @@ im_history_asks(im_route_t *route)
 }
 
 
-static void
-im_history_forward(im_route_t *route, const im_page_t *page)
+/* The topic takes the page's epoch.  IM_ERROR: not now. */
+static im_int_t
+im_history_position(im_route_t *route, const im_page_t *page)
 {
-    uint64_t      before;
     im_topic_t   *topic;
     im_follow_t  *follow;
 
     topic = route->topic;
     follow = route->follow;
+
+    if (!im_str_eq(im_history_epoch(topic), page->epoch)
+        && follow->events->moved(follow->ctx, topic, page->epoch, topic->seq, 1)
+           != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    return im_topic_position(topic, page->epoch, topic->seq, page->past);
+}
+
+
+static void
+im_history_forward(im_route_t *route, const im_page_t *page)
+{
+    uint64_t     before;
+    im_topic_t  *topic;
+
+    topic = route->topic;
 
     im_history_asked(route, page);
 
@@ -851,12 +870,7 @@ im_history_forward(im_route_t *route, const im_page_t *page)
 
     before = topic->seq;
 
-    if ((!im_str_eq(im_history_epoch(topic), page->epoch)
-         && follow->events->moved(follow->ctx, topic, page->epoch, before, 1)
-            != IM_OK)
-        || im_topic_position(topic, page->epoch, topic->seq, page->past)
-           != IM_OK)
-    {
+    if (im_history_position(route, page) != IM_OK) {
         im_history_later(route);
         return;
     }

@@ -42,6 +42,15 @@ typedef struct {
 } ngx_im_lease_sum_t;
 
 
+/* Text of a record. */
+typedef struct {
+    im_buf_t            rules;
+    im_buf_t            rooms;
+    im_buf_t            protocols;
+    im_buf_t            numbers;
+} ngx_im_lease_bufs_t;
+
+
 /* What moves here from another worker's record.  Owned by sync->moves. */
 typedef struct {
     im_list_t           link;
@@ -293,60 +302,47 @@ ngx_im_lease_fields(im_link_call_t *call, const im_str_t *values, int moves)
 }
 
 
-/*
- * The fields of the lease record; those that never change only when full.  What
- * depends on sessions stays as it is, unless out->counts, and until the workers
- * that got some count them.
- */
+/* Those that never change only when full.  Text lies in bufs. */
 static void
-ngx_im_lease_record(im_link_call_t *call, const ngx_im_lease_out_t *out)
+ngx_im_lease_fill(ngx_im_sync_t *sync, ngx_uint_t full, im_record_t *record,
+    ngx_im_lease_bufs_t *bufs)
 {
-    im_buf_t             rules, rooms, protocols, numbers;
-    im_str_t             values[IM_RECORD_FIELDS];
-    im_record_t          record;
-    ngx_im_sync_t       *sync;
     ngx_im_worker_t     *w;
     ngx_im_lease_sum_t   sum;
-    ngx_im_lease_lend_t *lend;
-
-    sync = out->sync;
 
     w = sync->worker;
 
-    ngx_memzero(&record, sizeof(im_record_t));
-
-    im_buf_init(&rules, NGX_IM_RECORD_MAX);
-    im_buf_init(&rooms, NGX_IM_RECORD_MAX);
-    im_buf_init(&protocols, NGX_IM_RECORD_MAX);
-    im_buf_init(&numbers, NGX_IM_RECORD_MAX);
-
-    if (out->full) {
-        im_rules_encode(&rules, &w->conf->rules);
-        record.node = im_str_set(w->conf->node.data, w->conf->node.len);
-        record.rules = im_buf_str(&rules);
-        record.version = im_str_z(IM_VERSION);
+    if (full) {
+        im_rules_encode(&bufs->rules, &w->conf->rules);
+        record->node = ngx_im_str(w->conf->node);
+        record->rules = im_buf_str(&bufs->rules);
+        record->version = im_str_z(IM_VERSION);
     }
 
     im_board_look(&w->hub.board);
-    im_board_encode(&rooms, &w->hub.board);
+    im_board_encode(&bufs->rooms, &w->hub.board);
 
     ngx_im_lease_sum(sync, &sum);
-    ngx_im_lease_protocols(&protocols, sum.protocols);
+    ngx_im_lease_protocols(&bufs->protocols, sum.protocols);
 
-    record.rooms = ngx_im_lease_text(&rooms);
-    record.users = ngx_im_lease_text(&sync->users);
-    record.protocols = ngx_im_lease_text(&protocols);
-    record.sessions = sum.sessions;
-    record.addresses = sum.addresses;
-    record.topics = w->hub.topics.count;
-    record.subs = sum.subs;
-    record.draining = w->draining;
+    record->rooms = ngx_im_lease_text(&bufs->rooms);
+    record->users = ngx_im_lease_text(&sync->users);
+    record->protocols = ngx_im_lease_text(&bufs->protocols);
+    record->sessions = sum.sessions;
+    record->addresses = sum.addresses;
+    record->topics = w->hub.topics.count;
+    record->subs = sum.subs;
+    record->draining = w->draining;
 
-    ngx_im_lease_counters(&record, w->counters);
+    ngx_im_lease_counters(record, w->counters);
+}
 
-    im_record_encode(&numbers, &record, values);
 
-    ngx_im_lease_fields(call, values, 0);
+/* The workers that may not count yet what they have got. */
+static void
+ngx_im_lease_lends(ngx_im_sync_t *sync, im_link_call_t *call)
+{
+    ngx_im_lease_lend_t  *lend;
 
     for (lend = ngx_im_lease_lend_next(sync, NULL);
          lend != NULL;
@@ -356,18 +352,45 @@ ngx_im_lease_record(im_link_call_t *call, const ngx_im_lease_out_t *out)
         im_link_call_str(call, im_str_set(lend->to, lend->len));
         im_link_call_uint(call, lend->sessions);
     }
+}
+
+
+/*
+ * The fields of the lease record.  What depends on sessions stays as it is,
+ * unless out->counts, and until the workers that got some count them.
+ */
+static void
+ngx_im_lease_record(im_link_call_t *call, const ngx_im_lease_out_t *out)
+{
+    im_str_t              values[IM_RECORD_FIELDS];
+    im_record_t           record;
+    ngx_im_lease_bufs_t   bufs;
+
+    ngx_memzero(&record, sizeof(im_record_t));
+
+    im_buf_init(&bufs.rules, NGX_IM_RECORD_MAX);
+    im_buf_init(&bufs.rooms, NGX_IM_RECORD_MAX);
+    im_buf_init(&bufs.protocols, NGX_IM_RECORD_MAX);
+    im_buf_init(&bufs.numbers, NGX_IM_RECORD_MAX);
+
+    ngx_im_lease_fill(out->sync, out->full, &record, &bufs);
+
+    im_record_encode(&bufs.numbers, &record, values);
+
+    ngx_im_lease_fields(call, values, 0);
+    ngx_im_lease_lends(out->sync, call);
 
     im_link_call_z(call, "=");
     im_link_call_z(call, out->counts ? "0" : "1");
     ngx_im_lease_fields(call, values, 1);
 
-    call->bytes.failed |= rules.failed | rooms.failed | protocols.failed
-                          | numbers.failed;
+    call->bytes.failed |= bufs.rules.failed | bufs.rooms.failed
+                          | bufs.protocols.failed | bufs.numbers.failed;
 
-    im_buf_cleanup(&rules);
-    im_buf_cleanup(&rooms);
-    im_buf_cleanup(&protocols);
-    im_buf_cleanup(&numbers);
+    im_buf_cleanup(&bufs.rules);
+    im_buf_cleanup(&bufs.rooms);
+    im_buf_cleanup(&bufs.protocols);
+    im_buf_cleanup(&bufs.numbers);
 }
 
 

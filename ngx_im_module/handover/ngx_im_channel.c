@@ -308,6 +308,30 @@ ngx_im_channel_input(ngx_im_channel_t *ch, im_str_t packet, ngx_socket_t *fds,
 }
 
 
+/* The bytes of a packet, 0 at the end of the channel, or -1. */
+static ssize_t
+ngx_im_channel_recvmsg(ngx_im_channel_t *ch, struct msghdr *msg,
+    struct iovec *iov, ngx_im_channel_control_t *control)
+{
+    ssize_t  n;
+
+    iov->iov_base = ch->in;
+    iov->iov_len = IM_HANDOVER_PACKET;
+
+    ngx_memzero(msg, sizeof(struct msghdr));
+    msg->msg_iov = iov;
+    msg->msg_iovlen = 1;
+    msg->msg_control = control;
+    msg->msg_controllen = sizeof(ngx_im_channel_control_t);
+
+    do {
+        n = recvmsg(ch->connection->fd, msg, MSG_CMSG_CLOEXEC);
+    } while (n == -1 && ngx_errno == NGX_EINTR);
+
+    return n;
+}
+
+
 /* NGX_AGAIN: there is no packet. */
 static ngx_int_t
 ngx_im_channel_recv(ngx_im_channel_t *ch)
@@ -319,18 +343,7 @@ ngx_im_channel_recv(ngx_im_channel_t *ch)
     struct msghdr             msg;
     ngx_im_channel_control_t  control;
 
-    iov.iov_base = ch->in;
-    iov.iov_len = IM_HANDOVER_PACKET;
-
-    ngx_memzero(&msg, sizeof(struct msghdr));
-    msg.msg_iov = &iov;
-    msg.msg_iovlen = 1;
-    msg.msg_control = &control;
-    msg.msg_controllen = sizeof(ngx_im_channel_control_t);
-
-    do {
-        n = recvmsg(ch->connection->fd, &msg, MSG_CMSG_CLOEXEC);
-    } while (n == -1 && ngx_errno == NGX_EINTR);
+    n = ngx_im_channel_recvmsg(ch, &msg, &iov, &control);
 
     if (n == -1 && ngx_errno == NGX_EAGAIN) {
         return NGX_AGAIN;
@@ -338,12 +351,11 @@ ngx_im_channel_recv(ngx_im_channel_t *ch)
 
     /* the other end has left packets unread; its own come behind this */
 
-    if (n == -1 && ngx_errno == NGX_ECONNRESET) {
-        return NGX_OK;
-    }
-
     if (n == -1) {
-        ngx_im_channel_lost(ch, strerror(ngx_errno));
+        if (ngx_errno != NGX_ECONNRESET) {
+            ngx_im_channel_lost(ch, strerror(ngx_errno));
+        }
+
         return NGX_OK;
     }
 

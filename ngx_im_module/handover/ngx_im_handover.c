@@ -263,14 +263,52 @@ ngx_im_handover_near(ngx_str_t *arg)
 }
 
 
+static char *
+ngx_im_handover_path(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_im_main_conf_t *imcf, ngx_str_t *arg)
+{
+    u_char    *p, text[NGX_MAX_CONF_ERRSTR];
+    im_str_t   near;
+
+    if (arg->len == 0) {
+        return "is empty: it must be on, off or a path";
+    }
+
+    near = ngx_im_handover_near(arg);
+
+    if (near.len > 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V: \"%V\" is unknown: do "
+                           "you mean \"%*s\"? A path begins with \"/\" or "
+                           "\"./\"", &cmd->name, arg, near.len, near.data);
+
+        return NGX_CONF_ERROR;
+    }
+
+    imcf->handover_path = *arg;
+
+    if (ngx_conf_full_name(cf->cycle, &imcf->handover_path, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    p = ngx_im_handover_fault(&imcf->handover_path, text, text + sizeof(text));
+
+    if (p == text) {
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V: \"%V\" %*s", &cmd->name,
+                       &imcf->handover_path, (size_t) (p - text), text);
+
+    return NGX_CONF_ERROR;
+}
+
+
 char *
 ngx_im_handover(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_im_main_conf_t  *imcf = conf;
 
-    u_char      *p, text[NGX_MAX_CONF_ERRSTR];
-    im_str_t     near;
-    ngx_str_t   *args;
+    ngx_str_t  *args;
 
     if (imcf->handover_mode != NGX_IM_HANDOVER_UNSET) {
         return "is duplicate";
@@ -289,38 +327,7 @@ ngx_im_handover(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_OK;
     }
 
-    if (args[1].len == 0) {
-        return "is empty: it must be on, off or a path";
-    }
-
-    near = ngx_im_handover_near(&args[1]);
-
-    if (near.len > 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V: \"%V\" is unknown: do "
-                           "you mean \"%*s\"? A path begins with \"/\" or "
-                           "\"./\"", &cmd->name, &args[1], near.len,
-                           near.data);
-
-        return NGX_CONF_ERROR;
-    }
-
-    imcf->handover_path = args[1];
-
-    if (ngx_conf_full_name(cf->cycle, &imcf->handover_path, 0) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    p = ngx_im_handover_fault(&imcf->handover_path, text,
-                              text + sizeof(text));
-
-    if (p == text) {
-        return NGX_CONF_OK;
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V: \"%V\" %*s", &cmd->name,
-                       &imcf->handover_path, (size_t) (p - text), text);
-
-    return NGX_CONF_ERROR;
+    return ngx_im_handover_path(cf, cmd, imcf, &args[1]);
 }
 
 
