@@ -141,7 +141,56 @@ sub sets {
 }
 
 
-my @rows = ((map { my $n = $_; [ "1 of $n", sub { one_of($n) } ] } 2, 3, 5, 7, 11, 17, 29), [ 'sets', \&sets ]);
+# How many sessions more the address of the clients may have.
+sub free_places {
+    my @sockets;
+
+    while (@sockets < 100) {
+        my $client = Test::Im::Client->new(port => $m->{port});
+        last if $client->handshake('/of/echo') != 101;
+        push @sockets, $client;
+    }
+
+    $_->shut for @sockets;
+    return scalar @sockets;
+}
+
+
+# A session that was refused has its place still.
+sub places {
+    my $n = @{$m->{clients}};
+    my $off = 'im_per_address off;';
+    my $limit = 'im_per_address sessions=' . ($n + 5) . ' handshakes=0;';
+
+    $m->edit(sub { s/\Q$off/$limit/ and s/im_drain\s+1s/im_drain 60s/ });
+    $m->reload;
+    $m->settled;
+
+    my $refused = $m->status->{total}{stayed}{limit};
+    my ($old, $new) = $m->interpose('sessions');
+    fails(3, $new);
+    $m->say('go');
+    $m->until(sub { $m->log_has(qr/sessions moved to worker process $new in/) }, 'no sessions have moved');
+    $nfailed += failed();
+    fails(0, 0);
+    cmp_ok($m->status->{total}{stayed}{limit}, '>', $refused, 'places: sessions were refused');
+    is(free_places(), 5, 'and have their places');
+    is_deeply([ faults() ], [], 'no worker has died');
+
+    # the next worker gives the places of a dead one back
+    kill 'KILL', $old;
+    $m->await_gone($old);
+    $m->aside;
+    $m->edit(sub { s/\Q$limit/$off/ and s/im_drain 60s/im_drain 1s/ });
+    $m->reload;
+    $m->settled;
+    $m->cut;
+    $m->faults;
+    $m->lines;
+}
+
+
+my @rows = ((map { my $n = $_; [ "1 of $n", sub { one_of($n) } ] } 2, 3, 5, 7, 11, 17, 29), [ 'places', \&places ], [ 'sets', \&sets ]);
 my @wanted = split /,/, $ENV{IM_FAULTS} || '';
 @rows = grep { my $name = $_->[0]; grep { $_ eq $name } @wanted } @rows if @wanted;
 

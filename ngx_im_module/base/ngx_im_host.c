@@ -197,16 +197,21 @@ ngx_im_host_hold(ngx_im_worker_t *w, ngx_im_host_t *host, ngx_im_pool_e pool,
 
 
 void
-ngx_im_host_take(ngx_im_worker_t *w, ngx_im_host_t *host, ngx_im_pool_e pool,
+ngx_im_host_take(ngx_im_worker_t *w, ngx_im_host_t *host, ngx_im_pool_e pool)
+{
+    ngx_im_host_move(w, host, pool, ngx_im_host_places(host, pool) + 1);
+
+    w->places[pool]++;
+}
+
+
+void
+ngx_im_host_taken(ngx_im_worker_t *w, ngx_im_host_t *host, ngx_im_pool_e pool,
     ngx_pid_t pid)
 {
     if (host->share != NULL) {
         ngx_im_zone_move(w, host->share, ngx_im_host_held[pool], pid);
     }
-
-    ngx_im_host_move(w, host, pool, ngx_im_host_places(host, pool) + 1);
-
-    w->places[pool]++;
 }
 
 

@@ -67,12 +67,19 @@ ngx_im_host_t *ngx_im_host_get(ngx_im_worker_t *w,
 ngx_int_t ngx_im_host_hold(ngx_im_worker_t *w, ngx_im_host_t *host,
     ngx_im_pool_e pool, ngx_uint_t max);
 
-/* taken: another worker has moved it to itself in the zone. */
+/* taken: the zone counts it at another worker. */
 void ngx_im_host_release(ngx_im_worker_t *w, ngx_im_host_t *host,
     ngx_im_pool_e pool, ngx_uint_t taken);
 
-/* One more that worker pid has until now; 0: one of another zone. */
+/*
+ * One more that another worker has until now.  The zone counts it there until
+ * ngx_im_host_taken().
+ */
 void ngx_im_host_take(ngx_im_worker_t *w, ngx_im_host_t *host,
+    ngx_im_pool_e pool);
+
+/* The zone counts it here, and not at worker pid; 0: one of another zone. */
+void ngx_im_host_taken(ngx_im_worker_t *w, ngx_im_host_t *host,
     ngx_im_pool_e pool, ngx_pid_t pid);
 
 /* The same for a room that a guest has brought; pid 0: just now. */

@@ -153,14 +153,14 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
 
 ngx_im_session_t *
 ngx_im_session_adopt(ngx_im_worker_t *w, const ngx_im_class_t *class,
-    const ngx_im_peer_t *peer, uint32_t host, ngx_im_phase_e phase)
+    const ngx_im_peer_t *peer, uint32_t host)
 {
     ngx_im_session_t  *s;
 
     s = ngx_im_session_alloc(w, class, peer, host);
 
     if (s != NULL) {
-        ngx_im_session_phase(s, phase);
+        ngx_im_session_phase(s, NGX_IM_OPEN);
     }
 
     return s;

@@ -333,10 +333,9 @@ ngx_im_session_t *ngx_im_session_create(ngx_im_worker_t *w,
     ngx_connection_t *c, ngx_im_loc_conf_t *ilcf, const im_proto_t *proto,
     const im_transport_t *transport, ngx_im_peer_t *peer, uint32_t host);
 
-/* The same of a session that another worker had, with its id and phase. */
+/* The same of a session that another worker had: an open one. */
 ngx_im_session_t *ngx_im_session_adopt(ngx_im_worker_t *w,
-    const ngx_im_class_t *class, const ngx_im_peer_t *peer, uint32_t host,
-    ngx_im_phase_e phase);
+    const ngx_im_class_t *class, const ngx_im_peer_t *peer, uint32_t host);
 
 /* What it has in common with others.  NULL: no memory. */
 const ngx_im_class_t *ngx_im_session_class(ngx_im_worker_t *w,

@@ -117,13 +117,57 @@ ngx_im_unpack_behind(im_topic_t *topic, const im_handover_sub_t *sub)
 }
 
 
+static int
+ngx_im_unpack_order(const void *one, const void *two)
+{
+    const im_topic_t *const  *a = one;
+    const im_topic_t *const  *b = two;
+
+    return *a < *b ? -1 : *a > *b;
+}
+
+
+/* Each topic is there once. */
+static im_handover_verdict_e
+ngx_im_unpack_once(ngx_im_unpack_t *u)
+{
+    ngx_uint_t               i, n;
+    im_topic_t             **topics;
+    im_handover_verdict_e    verdict;
+
+    n = u->in->nsubs;
+
+    if (n < 2) {
+        return IM_HANDOVER_MOVED;
+    }
+
+    topics = im_alloc(n * sizeof(im_topic_t *));
+    if (topics == NULL) {
+        return IM_HANDOVER_LIMIT;
+    }
+
+    ngx_memcpy(topics, u->topics, n * sizeof(im_topic_t *));
+    qsort(topics, n, sizeof(im_topic_t *), ngx_im_unpack_order);
+
+    verdict = IM_HANDOVER_MOVED;
+
+    for (i = 1; i < n; i++) {
+        if (topics[i] == topics[i - 1]) {
+            verdict = IM_HANDOVER_RECORD;
+        }
+    }
+
+    im_free(topics);
+
+    return verdict;
+}
+
+
 /* Redis is there, and so are all messages behind each position. */
 static im_handover_verdict_e
 ngx_im_unpack_topics(ngx_im_unpack_t *u)
 {
-    ngx_uint_t                i, k;
-    im_topic_t               *topic;
-    const im_handover_sub_t  *sub;
+    ngx_uint_t  i;
 
     if (u->in->proto->topics && ngx_im_follow_unready(u->w) != NGX_IM_REFUSALS)
     {
@@ -131,25 +175,12 @@ ngx_im_unpack_topics(ngx_im_unpack_t *u)
     }
 
     for (i = 0; i < u->in->nsubs; i++) {
-        sub = &u->in->subs[i];
-        topic = u->topics[i];
-
-        if (topic == NULL) {
-            return IM_HANDOVER_RECORD;
-        }
-
-        for (k = 0; k < i; k++) {
-            if (u->topics[k] == topic) {
-                return IM_HANDOVER_RECORD;
-            }
-        }
-
-        if (!ngx_im_unpack_behind(topic, sub)) {
+        if (!ngx_im_unpack_behind(u->topics[i], &u->in->subs[i])) {
             return IM_HANDOVER_AGAIN;
         }
     }
 
-    return IM_HANDOVER_MOVED;
+    return ngx_im_unpack_once(u);
 }
 
 
@@ -193,16 +224,19 @@ ngx_im_unpack_check(ngx_im_unpack_t *u)
 
 
 /* As nginx does with one that it has accepted; its options stay. */
-static ngx_connection_t *
-ngx_im_unpack_connection(ngx_im_unpack_t *u)
+static ngx_int_t
+ngx_im_unpack_connection(ngx_im_unpack_t *u, ngx_im_session_t *s)
 {
     ngx_connection_t  *c;
 
     c = ngx_get_connection(u->fd, u->w->log);
     if (c == NULL) {
-        return NULL;
+        return NGX_ERROR;
     }
 
+    s->connection = c;
+
+    c->data = s;
     c->type = SOCK_STREAM;
     c->recv = ngx_recv;
     c->send = ngx_send;
@@ -225,7 +259,7 @@ ngx_im_unpack_connection(ngx_im_unpack_t *u)
     (void) ngx_atomic_fetch_add(ngx_stat_active, 1);
 #endif
 
-    return c;
+    return NGX_OK;
 }
 
 
@@ -706,8 +740,10 @@ ngx_im_unpack_drop(ngx_im_session_t *s)
 
     w = ngx_im_worker;
 
-    ngx_im_unpack_release(s->connection);
-    s->connection = &ngx_im_session_lost;
+    if (s->connection != &ngx_im_session_lost) {
+        ngx_im_unpack_release(s->connection);
+        s->connection = &ngx_im_session_lost;
+    }
 
     while (s->subs != NULL) {
         sub = s->subs;
@@ -718,30 +754,7 @@ ngx_im_unpack_drop(ngx_im_session_t *s)
     }
 
     ngx_im_session_phase(s, NGX_IM_CLOSED);
-    ngx_im_close_gone(s, 0);
-}
-
-
-/* A host with a place, as worker and zone count it. */
-static ngx_im_host_t *
-ngx_im_unpack_host(ngx_im_unpack_t *u)
-{
-    ngx_im_host_t      *host;
-    ngx_im_zone_key_t   key;
-
-    ngx_im_budget_key(u->w, &u->peer, &key);
-
-    host = ngx_im_host_get(u->w, &key);
-
-    if (host != NULL) {
-        ngx_im_host_take(u->w, host, NGX_IM_POOL_SESSIONS, u->from->pid);
-
-        if (u->in->phase == IM_HANDOVER_CONNECTING) {
-            ngx_im_host_take(u->w, host, NGX_IM_POOL_PENDING, u->from->pid);
-        }
-    }
-
-    return host;
+    ngx_im_close_gone(s, 1);
 }
 
 
@@ -750,53 +763,57 @@ static ngx_im_session_t *
 ngx_im_unpack_session(ngx_im_unpack_t *u)
 {
     ngx_im_host_t         *host;
-    ngx_im_phase_e         phase;
-    ngx_connection_t      *c;
     ngx_im_session_t      *s;
+    ngx_im_zone_key_t      key;
     const ngx_im_class_t  *class;
 
-    phase = u->in->phase == IM_HANDOVER_OPEN ? NGX_IM_OPEN : NGX_IM_CONNECTING;
+    ngx_im_budget_key(u->w, &u->peer, &key);
+
     class = ngx_im_session_class(u->w, u->conf, u->in->proto,
                                  u->in->transport);
-    host = class != NULL ? ngx_im_unpack_host(u) : NULL;
+    host = class != NULL ? ngx_im_host_get(u->w, &key) : NULL;
 
     if (host == NULL) {
         return NULL;
     }
 
-    s = ngx_im_session_adopt(u->w, class, &u->peer, host->index, phase);
-    c = s != NULL ? ngx_im_unpack_connection(u) : NULL;
+    ngx_im_host_take(u->w, host, NGX_IM_POOL_SESSIONS);
 
-    if (c == NULL) {
-        goto failed;
+    s = ngx_im_session_adopt(u->w, class, &u->peer, host->index);
+
+    if (s == NULL) {
+        ngx_im_host_release(u->w, host, NGX_IM_POOL_SESSIONS, 1);
+        return NULL;
     }
 
-    s->connection = c;
-    c->data = s;
-
-    if (ngx_im_unpack_build(u, s) == NGX_OK) {
+    if (ngx_im_unpack_connection(u, s) == NGX_OK
+        && ngx_im_unpack_build(u, s) == NGX_OK)
+    {
         return s;
     }
 
     ngx_im_unpack_drop(s);
 
     return NULL;
+}
 
-failed:
 
-    if (s != NULL) {
-        ngx_im_session_phase(s, NGX_IM_CLOSED);
-        ngx_im_close_gone(s, 0);
-        return NULL;
+/* It is counted here, by worker and zone, as what it is. */
+static void
+ngx_im_unpack_places(ngx_im_unpack_t *u, ngx_im_session_t *s)
+{
+    ngx_im_host_t  *host;
+
+    host = ngx_im_host(u->w, s->host);
+
+    ngx_im_host_taken(u->w, host, NGX_IM_POOL_SESSIONS, u->from->pid);
+
+    if (u->in->phase == IM_HANDOVER_CONNECTING) {
+        ngx_im_host_take(u->w, host, NGX_IM_POOL_PENDING);
+        ngx_im_host_taken(u->w, host, NGX_IM_POOL_PENDING, u->from->pid);
+
+        ngx_im_session_phase(s, NGX_IM_CONNECTING);
     }
-
-    if (phase == NGX_IM_CONNECTING) {
-        ngx_im_host_release(u->w, host, NGX_IM_POOL_PENDING, 0);
-    }
-
-    ngx_im_host_release(u->w, host, NGX_IM_POOL_SESSIONS, 0);
-
-    return NULL;
 }
 
 
@@ -836,6 +853,8 @@ static void
 ngx_im_unpack_begin(ngx_im_unpack_t *u, ngx_im_session_t *s)
 {
     im_sub_t  *sub;
+
+    ngx_im_unpack_places(u, s);
 
     for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
         ngx_im_unpack_live(u, s, sub);
