@@ -30,10 +30,10 @@
 static const char *
 ngx_im_pack_subs_state(ngx_im_session_t *s)
 {
-    size_t     unsent;
+    size_t     behind;
     im_sub_t  *sub;
 
-    unsent = ngx_im_send_waiting(s);
+    behind = 0;
 
     for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
 
@@ -49,10 +49,12 @@ ngx_im_pack_subs_state(ngx_im_session_t *s)
             return "Redis has it at another worker";
         }
 
-        unsent += im_sub_behind(sub);
+        behind += im_sub_behind(sub);
     }
 
-    return unsent > NGX_IM_PACK_UNSENT ? "too much is not sent" : NULL;
+    return ngx_im_send_waiting(s) + behind > NGX_IM_PACK_UNSENT
+           || !ngx_im_send_affords(ngx_im_worker, behind)
+           ? "too much is not sent" : NULL;
 }
 
 

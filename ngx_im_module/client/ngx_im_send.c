@@ -18,6 +18,7 @@
 
 #define NGX_IM_SCRATCH_KEEP  65536
 #define NGX_IM_TELL          (512 * 1024)    /* of replies of a worker */
+#define NGX_IM_COPIES        2               /* a part of logs= */
 
 
 const char  ngx_im_send_too_slow[] = "too slow";
@@ -247,6 +248,14 @@ size_t
 ngx_im_send_waiting(ngx_im_session_t *s)
 {
     return s->replies != NULL ? s->replies->len - s->replies->sent : 0;
+}
+
+
+ngx_uint_t
+ngx_im_send_affords(ngx_im_worker_t *w, size_t len)
+{
+    return len == 0
+           || w->reply_bytes + len <= w->conf->logs_bytes / NGX_IM_COPIES;
 }
 
 

@@ -46,6 +46,12 @@ ngx_int_t ngx_im_send_queue_history(ngx_im_session_t *s, im_str_t frames);
 /* Bytes that wait for this session alone. */
 size_t ngx_im_send_waiting(ngx_im_session_t *s);
 
+/*
+ * In a log all sessions share what they lack.  One that moves has a copy of it:
+ * so many bytes more may be copies.
+ */
+ngx_uint_t ngx_im_send_affords(ngx_im_worker_t *w, size_t len);
+
 /* Frees the replies: they are sent, or never will be. */
 void ngx_im_send_forget(ngx_im_session_t *s);
 

@@ -75,6 +75,7 @@ ngx_im_unpack_limits(ngx_im_unpack_t *u)
     imcf = u->w->conf;
 
     if (ngx_im_reserve_short() || ngx_cycle->free_connection_n == 0
+        || !ngx_im_send_affords(u->w, u->in->output.bytes.len)
         || (imcf->max_sessions
             && u->w->places[NGX_IM_POOL_SESSIONS] >= imcf->max_sessions))
     {
