@@ -10,7 +10,8 @@
  * one has answered.  When all have gone, and Redis counts them at the other
  * worker, the topics are left, and the channel is closed.
  *
- * When none has moved for 5 s, the rest stays.
+ * When none has moved for 5 s, and the other worker has got no further topic,
+ * the rest stays.
  */
 
 #include "ngx_im_handover_out.h"
@@ -25,7 +26,7 @@
 #define NGX_IM_OUT_RETRY    20       /* ms */
 #define NGX_IM_OUT_LOOK     5        /* ms: what waits is looked at again */
 #define NGX_IM_OUT_OPENING  50       /* ms, for requests that are coming */
-#define NGX_IM_OUT_WAVE     5000     /* ms, without a session that moves */
+#define NGX_IM_OUT_WAVE     5000     /* ms, without progress */
 #define NGX_IM_OUT_STEP     1000     /* ms: of them, at most, at a time */
 #define NGX_IM_OUT_LINGER   2000     /* ms, for the last words to Redis */
 #define NGX_IM_OUT_BODY     57344    /* bytes: a packet, if one can be */
@@ -80,7 +81,7 @@ struct ngx_im_handover_out_s {
     ngx_event_t         turn;            /* posted */
     ngx_msec_t          begin;
     ngx_msec_t          moved;           /* a session, or the begin */
-    ngx_msec_t          waited;          /* without a session that moves */
+    ngx_msec_t          waited;          /* without progress */
     ngx_msec_t          looked;          /* up to then */
     ngx_msec_t          left;            /* the topics, then */
     im_hash_t           topics;          /* of ngx_im_out_topic_t */
@@ -422,6 +423,14 @@ ngx_im_out_late(ngx_im_handover_out_t *out)
     out->looked = ngx_current_msec;
 
     return out->waited >= NGX_IM_OUT_WAVE;
+}
+
+
+static void
+ngx_im_out_progress(ngx_im_handover_out_t *out)
+{
+    out->waited = 0;
+    out->looked = ngx_current_msec;
 }
 
 
@@ -930,6 +939,8 @@ ngx_im_out_readies(ngx_im_handover_out_t *out, im_str_t body)
         return;
     }
 
+    ngx_im_out_progress(out);
+
     /* topics whose sessions don't move may be the last ones */
 
     if (out->state == NGX_IM_OUT_MOVING) {
@@ -984,8 +995,7 @@ ngx_im_out_moved(ngx_im_handover_out_t *out, ngx_im_session_t *s,
     out->nmoved++;
     out->tries = 0;
     out->moved = ngx_current_msec;
-    out->waited = 0;
-    out->looked = ngx_current_msec;
+    ngx_im_out_progress(out);
     out->worker->counters->moved_out++;
 }
 
