@@ -8,7 +8,9 @@
 #
 # Users come and go meanwhile.  In the end all clients know who is there.
 #
-#   IM_HANDOVER_RELOADS=8
+# Then the same with a cluster of three masters.
+#
+#   IM_HANDOVER_RELOADS=8 IM_HANDOVER_REDIS=cluster
 
 use strict;
 use warnings;
@@ -24,7 +26,9 @@ use Test::Im::Client;
 use Test::Im::File qw(slurp);
 use Test::Im::Jwt;
 use Test::Im::Ports qw(ports);
+use Test::Im::Protobuf;
 use Test::Im::Stack;
+use Test::Im::Stream;
 use Test::More;
 use Time::HiRes qw(time sleep);
 
@@ -40,9 +44,12 @@ Test::Im::Jwt::key('hs256');
 
 my $stack = Test::Im::Stack->new(
     port => $port, workers => 2, access => 0, logic => [ "--http=127.0.0.1:$http" ],
+    $ENV{IM_HANDOVER_REDIS} ? (redis_kind => $ENV{IM_HANDOVER_REDIS}, redis_set => { replicas => 0 }) : (),
     rules => "im_room 2 history=0 presence;\nim_room * history=10 ttl=1m presence;\n",
     http => "im_jwt_key HS256 file=$keys/hs256; im_per_address off; im_ping 1000s timeout=2000s; ",
-    server => "location = /cf { im_comet protocol=centrifuge; im_auth none; }\n"
+    server => "im_listen 127.0.0.1:" . ($port + 4) . " protocol=goim; im_auth none;\n"
+        . "location = /cf { im_comet protocol=centrifuge transport=websocket,sse,http_stream; im_auth none; }\n"
+        . "location = /uni { im_comet protocol=centrifuge_uni; im_auth none; }\n"
         . "location = /user { im_comet protocol=centrifuge; im_auth jwt; }\n"
         . "location = /im { im_comet protocol=im; im_auth none; }\n"
         . "location = /goim { im_comet protocol=goim; im_auth none; }\n"
@@ -80,23 +87,45 @@ sub look {
     take($of{$_}) for $select->can_read($s);
 }
 
-sub client {
-    my ($kind, $room, $path, $send, $wait, @headers) = @_;
-    my $c = Test::Im::Client->new(port => $port);
+# It reads the answer to each of these before the next one.
+sub enter {
+    my ($c, $kind, $room, $send, $wait) = @_;
 
-    die "handshake of $kind\n" if $c->handshake($path, @headers) !~ /^(?:101|200)$/;
     $c->{kind} = $kind;
     $c->{room} = $room;
     $c->{got} = delete $c->{in} // '';
     $of{$c->{socket}} = $c;
     $select->add($c->{socket});
     push @clients, $c if $room;
-    for (0 .. $#$send) {
-        $c->write($send->[$_]);
+    for (0 .. $#$wait) {
+        $c->write($send->[$_]) if defined $send->[$_];
         my $end = time() + 30;
         while ($c->{got} !~ $wait->[$_]) { time() < $end or die "$kind: no answer\n"; look(0.05) }
     }
     return $c;
+}
+
+sub client {
+    my ($kind, $room, $path, $send, $wait, @headers) = @_;
+    my $c = Test::Im::Client->new(port => $port);
+
+    die "handshake of $kind\n" if $c->handshake($path, @headers) ne '101';
+    return enter($c, $kind, $room, $send, $wait);
+}
+
+# over HTTP, or packets over TCP
+sub stream {
+    my ($kind, $room, $wait, @request) = @_;
+    my $c = Test::Im::Stream->new(port => $port);
+
+    die "request of $kind\n" if $c->request(@request) ne '200';
+    return enter($c, $kind, $room, [], [ $wait ]);
+}
+
+sub tcp {
+    my ($kind, $room, $send, $wait) = @_;
+
+    return enter(Test::Im::Client->new(port => $port + 4), $kind, $room, $send, $wait);
 }
 
 my $frame = \&Test::Im::Client::frame;
@@ -108,22 +137,42 @@ sub cf {
         [ qr/"id":1,/, qr/"id":2,/ ]);
 }
 
+sub packet { return Test::Im::Client::packet(@_) }
+
+sub uri { return $_[0] =~ s/([^\w])/sprintf '%%%02X', ord $1/ger }
+
+my @events = 'Accept: text/event-stream';
+my $bytes = 'Content-Type: application/octet-stream';
+
 for my $room (@rooms) {
+    my @both = ('{"id":1,"connect":{}}', qq({"id":2,"subscribe":{"channel":"$room"}}));
+    my ($lines, $protobuf) = (join("\n", @both), Test::Im::Protobuf::commands(join ' | ', @both));
+    my $subs = qq({"subs":{"$room":{}}});
+
     for (1 .. 3) {
         cf($room, '');
         cf($room, ',"recoverable":true,"positioned":true,"join_leave":true');
+        client('centrifuge in protobuf', $room, '/cf?format=protobuf', [ $frame->(2, $protobuf) ], [ qr/\x08\x02/ ]);
+        stream('centrifuge by SSE', $room, qr/"id":2,/, 'GET', '/cf?cf_connect=' . uri($lines), undef, @events);
+        stream('centrifuge in lines', $room, qr/"id":2,/, 'POST', '/cf', $lines);
+        stream('centrifuge in protobuf, by HTTP', $room, qr/\x08\x02/, 'POST', '/cf', $protobuf, $bytes);
+        client('centrifuge_uni', $room, '/uni', [ $frame->(1, $subs) ], [ qr/"connect":/ ]);
+        stream('centrifuge_uni by SSE', $room, qr/"connect":/, 'GET', '/uni?cf_connect=' . uri($subs), undef, @events);
         client('plain', $room, "/plain?room=$room", [], []);
-        client('plain by SSE', $room, "/plain?room=$room", [], [], '!Upgrade', '!Connection',
-               'Accept: text/event-stream');
+        stream('plain by SSE', $room, qr/^/, 'GET', "/plain?room=$room", undef, @events);
+        stream('plain in lines', $room, qr/^/, 'GET', "/plain?room=$room", undef);
         next if $room =~ /live/;
         client('im', $room, '/im', [ $frame->(1, qq({"auth":null,"roomId":$room})) ], [ qr/"op":4/ ]);
         client('im with positions', $room, '/im', [ $frame->(1, qq({"auth":null,"roomId":$room,"positions":true})) ],
                [ qr/"op":4/ ]);
     }
 }
-client('goim', 'live://1', '/goim',
-       [ $frame->(2, Test::Im::Client::packet(7, '{"mid":0,"room_id":"live://1","platform":"web","accepts":[1000]}')) ],
-       [ qr/./s ]) for 1 .. 3;
+
+my $auth = packet(7, '{"mid":0,"room_id":"live://1","platform":"web","accepts":[1000]}');
+for (1 .. 3) {
+    client('goim', 'live://1', '/goim', [ $frame->(2, $auth) ], [ qr/./s ]);
+    tcp('goim by TCP', 'live://1', [ $auth ], [ qr/./s ]);
+}
 
 # Numbers 1, 2, 3 ... of each room; three of four are kept out of the history.
 sub http {
@@ -297,5 +346,13 @@ while (my ($m, $s) = splice @lines, 0, 2) { $moved += $m; $stay += $s }
 cmp_ok($moved, '>=', @clients * $nreloads / 2, "$moved moves");
 is($stay, 0, 'none stayed');
 is_deeply([ $stack->alerts ], [], 'no alert');
+
+if (!$ENV{IM_HANDOVER_REDIS} && Test::More->builder->is_passing) {
+    $stack->end(1);
+    local $ENV{IM_HANDOVER_REDIS} = 'cluster';
+    my @libs = map { "-I$_" } grep { /\bt\/\w+\z/ } @INC;
+    my $out = `$^X @libs $0 2>&1`;
+    is($?, 0, 'with a cluster') or diag($out);
+}
 
 done_testing();
