@@ -7,6 +7,9 @@
  * come before it still accept for 100 ms.  So this one leaves connections to
  * them, and then to the queue of the kernel, until it has reached Redis.  If
  * Redis can't be reached, it accepts and refuses them.
+ *
+ * With accept_mutex nginx adds and deletes the events of shared sockets itself,
+ * and counts down a number of turns in which it doesn't.
  */
 
 #include "ngx_im_hooks.h"
@@ -16,6 +19,7 @@
 
 #define NGX_IM_BEGIN_PART  4         /* of the time that Redis has */
 #define NGX_IM_BEGIN_STEP  2         /* ms */
+#define NGX_IM_BEGIN_TURNS NGX_MAX_INT32_VALUE
 
 
 static ngx_msec_t   ngx_im_begin_time;
@@ -47,6 +51,26 @@ ngx_im_begin_pause(ngx_cycle_t *cycle)
             (void) ngx_del_event(c->read, NGX_READ_EVENT, NGX_DISABLE_EVENT);
         }
     }
+
+    ngx_accept_disabled = NGX_IM_BEGIN_TURNS;
+}
+
+
+/* nginx has no event for it as long as another worker has the mutex. */
+static ngx_uint_t
+ngx_im_begin_shared(ngx_cycle_t *cycle, ngx_uint_t i)
+{
+#if (NGX_HAVE_REUSEPORT)
+    ngx_listening_t  *ls;
+
+    ls = cycle->listening.elts;
+
+    if (ls[i].reuseport) {
+        return 0;
+    }
+#endif
+
+    return ngx_use_accept_mutex;
 }
 
 
@@ -57,6 +81,7 @@ ngx_im_begin_accept(ngx_cycle_t *cycle, ngx_log_t *log)
     ngx_connection_t  *c;
 
     flags = 0;
+    ngx_accept_disabled = 0;
 
 #if (NGX_HAVE_EPOLLEXCLUSIVE)
     if (ngx_use_exclusive_accept) {
@@ -67,7 +92,7 @@ ngx_im_begin_accept(ngx_cycle_t *cycle, ngx_log_t *log)
     for (i = 0; i < cycle->listening.nelts; i++) {
         c = ngx_im_begin_listening(cycle, i);
 
-        if (c != NULL && !c->read->active
+        if (c != NULL && !c->read->active && !ngx_im_begin_shared(cycle, i)
             && ngx_add_event(c->read, NGX_READ_EVENT, flags) != NGX_OK)
         {
             ngx_log_error(NGX_LOG_ALERT, log, 0,
@@ -108,13 +133,10 @@ ngx_im_begin_handler(ngx_event_t *ev)
 }
 
 
-/* With accept_mutex nginx adds and deletes these events by itself. */
 void
 ngx_im_begin(ngx_im_worker_t *w, ngx_cycle_t *cycle)
 {
-    if (ngx_use_accept_mutex || !w->conf->enabled
-        || !(ngx_event_flags & NGX_USE_EPOLL_EVENT))
-    {
+    if (!w->conf->enabled || !(ngx_event_flags & NGX_USE_EPOLL_EVENT)) {
         return;
     }
 

@@ -21,6 +21,10 @@ use Time::HiRes qw(sleep);
 my $m = Test::Im::Moves->new(clients => { im => 4, cf => 8, sse => 4, ws => 4, plain => 4, goim => 4, echo => 4 });
 my $stack = $m->{stack};
 
+# where workers share a socket
+my $shared = $m->{port} + 8;
+$stack->{server} .= "listen 127.0.0.1:$shared;\n";
+
 END {
     my $status = $?;
     $m->end($status == 0 && Test::More->builder->is_passing) if $m;
@@ -74,6 +78,36 @@ sub api {
     my ($status, $answer) = $stack->http(5, 'POST', "/api/$method", $body);
 
     die "$method: $status $answer\n" if $status != 200 || $answer =~ /"error"/;
+}
+
+
+# Handshakes, one after the other, from a reload on until the old workers accept no
+# more, and some later.  Redis answers behind these.  Gives how many were answered by
+# what.
+sub handshakes {
+    my ($port) = @_;
+    my @old = $m->workers;
+    my (@clients, %answers);
+
+    my $knock = sub {
+        push @clients, Test::Im::Client->new(port => $port);
+        $clients[-1]->write("GET /of/im HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            . "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+        sleep 0.005;
+    };
+
+    $m->lines;
+    local $m->{silent} = 1;
+    $stack->signal('STOP', 'redis');
+    $stack->signal('HUP', 'nginx');
+    $knock->() while @clients < 200 && grep { !$m->log_has(qr/ $_#\d+: gracefully shutting down/) } @old;
+    $knock->() for 1 .. 20;
+    $stack->signal('CONT', 'redis');
+    $answers{$_->answer}++ for @clients;
+    $_->shut for @clients;
+    reloaded(@old);
+
+    return \%answers;
 }
 
 
@@ -162,6 +196,25 @@ my @rows = (
         reload();
         judge($name, \@cut);
     } ],
+
+    # new workers leave them to the old ones, and to the kernel, until they have Redis
+    (map {
+        my ($mutex, $where, $port) = @$_;
+        [ "handshakes with accept_mutex $mutex on $where", sub {
+            my ($name) = @_;
+            my $conf = slurp("$stack->{dir}/nginx.conf");
+
+            $m->edit(sub { s/events \{/events { accept_mutex $mutex;/ });
+            reload();
+            my $answers = handshakes($port);
+            is_deeply([ keys %$answers ], [ 101 ], "$name: none is refused")
+                or diag(join ', ', map { "$_: $answers->{$_}" } sort keys %$answers);
+            spew("$stack->{dir}/nginx.conf", $conf);
+            reload();
+            judge($name, []);
+        } ]
+    } [ 'off', 'a shared socket', $shared ], [ 'on', 'a shared socket', $shared ],
+      [ 'on', 'a socket of its own', $m->{port} ]),
 
     [ 'few descriptors', sub {
         my ($name) = @_;
