@@ -149,11 +149,12 @@ typedef enum {
 } im_page_status_e;
 
 
-/* status and past are for pages that follow seq. */
+/* status, past and mark are for pages that follow seq. */
 typedef struct {
     im_page_status_e  status;
     im_str_t          epoch;
     uint64_t          top;
+    uint64_t          mark;
     im_str_t          past;
     im_uint_t         n;
     im_page_entry_t   entries[IM_FOLLOW_ENTRIES];

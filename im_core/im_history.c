@@ -626,6 +626,40 @@ im_recent_back(im_route_t *route, const im_page_t *page)
 
 
 /*
+ * An epoch may begin with lower marks than those of the last one: Redis has
+ * lost these, and the clock that marks come from has been set back.  Then what
+ * came before is of no use to sessions that move, and nothing is old.
+ */
+static void
+im_history_remark(im_route_t *route, const im_page_t *page)
+{
+    im_route_work_t  *work;
+
+    work = route->work;
+
+    if (im_str_eq(page->epoch, im_history_epoch(route->topic))) {
+        return;
+    }
+
+    if (work != NULL) {
+        work->lacks = im_min(work->lacks, page->mark);
+        work->later = im_min(work->later, page->mark);
+    }
+
+    if (page->mark >= route->mark) {
+        return;
+    }
+
+    route->mark = page->mark;
+
+    if (im_route_pinned(route)) {
+        im_kept_forget(route);
+        work->pinned_at = 0;
+    }
+}
+
+
+/*
  * Held entries are still delivered: the hole ends before the first one that is
  * new to us.  When Redis itself has lost messages, numbers of the epoch it has
  * now count alone.
@@ -670,6 +704,8 @@ im_history_hole(im_route_t *route, const im_page_t *page)
         im_history_release(route);
         return;
     }
+
+    im_history_remark(route, page);
 
     /* followers have moved: without memory, earlier epochs are asked for */
 
@@ -869,6 +905,8 @@ im_history_forward(im_route_t *route, const im_page_t *page)
     }
 
     before = topic->seq;
+
+    im_history_remark(route, page);
 
     if (im_history_position(route, page) != IM_OK) {
         im_history_later(route);

@@ -450,3 +450,57 @@ c: recv msg "still"
 --- no_error_log
 [alert]
 [error]
+
+
+
+=== TEST 11: Redis has lost the last mark of a topic, and gives lower ones
+--- http_config
+    im_handover on;
+    im_room * history=10 ttl=1h;
+--- config
+    location = /im   { im_comet protocol=im; im_auth none; }
+    location /api/   { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+a: open /im
+a: send {"roomId":8}
+a: recv op 4
+http: POST /api/publish 200 {"channel":"8","data":{"msg":"one"},"skip_history":true}
+a: recv msg "one"
+redis: DEL im:{13}:r:8:m => ^1$
+await: HGET im:{13}:r:8:m e => ^[0-9a-f]{17}$
+redis: HSET im:{13}:r:8:m u 1000
+http: POST /api/publish 200 {"channel":"8","data":{"msg":"two"},"skip_history":true}
+a: recv msg "two"
+reload:
+until: /status "moved_in":1,"moved_out":1\b
+http: POST /api/publish 200 {"channel":"8","data":{"msg":"three"},"skip_history":true}
+a: recv msg "three"
+--- no_error_log
+[alert]
+[error]
+
+
+
+=== TEST 12: Redis has lost a topic, and the worker doesn't know it yet
+--- http_config
+    im_handover on;
+    im_room * history=10 ttl=1h;
+--- config
+    location = /im   { im_comet protocol=im; im_auth none; }
+    location /api/   { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+a: open /im
+a: send {"roomId":8}
+a: recv op 4
+http: POST /api/publish 200 {"channel":"8","data":{"msg":"one"}}
+a: recv msg "one"
+redis: DEL im:{13}:r:8:m im:{13}:r:8:h => ^2$
+reload:
+until: /status "moved_in":1,"moved_out":1\b
+http: POST /api/publish 200 {"channel":"8","data":{"msg":"two"}}
+a: recv msg "two"
+--- no_error_log
+[alert]
+[error]

@@ -483,6 +483,7 @@ ngx_im_report_page(im_route_t *route, const im_link_reply_t *reply, int back)
     page.epoch = im_link_reply_str_at(reply, first);
     page.top = im_link_reply_int_at(reply, first + 1, 0);
     page.past = im_link_reply_str_at(reply, first + 2);
+    page.mark = ngx_im_report_mark(im_link_reply_str_at(reply, first + 4));
     page.n = ngx_min(im_link_reply_len(entries), IM_FOLLOW_ENTRIES);
 
     for (i = 0; i < page.n; i++) {

@@ -932,6 +932,12 @@ ngx_im_out_readies(ngx_im_handover_out_t *out, im_str_t body)
         t = out->numbers[ready.number];
         t->ready = ready;
         t->is_ready = 1;
+
+        /* Redis has lost what it knew of it, and this worker doesn't know */
+
+        if (!ngx_im_out_epoch(t->topic, &ready.epoch)) {
+            (void) im_follow_ask(t->topic);
+        }
     }
 
     if (rc == IM_ERROR) {

@@ -755,6 +755,7 @@ redis_read(call_t *call)
 
     call->epoch = rt->epoch;
     call->top = rt->seq;
+    call->mark = rt->mark;
     call->status = rt->epoch != 0 && call->seq == rt->seq
                    ? IM_PAGE_COMPLETE
                    : rt->epoch == call->since && is_queued(call->w, call->t)
@@ -875,6 +876,7 @@ call_answer(unsigned i, int lost)
     page.status = call.status;
     page.epoch = epoch_str(buf, call.epoch);
     page.top = call.top;
+    page.mark = call.mark;
     page.past = im_str_z("");
 
     im_follow_page(call.route, 0, lost ? NULL : &page);
@@ -2281,6 +2283,56 @@ test_marks_back(void **state)
 }
 
 
+/* Redis has lost the last mark, and gives lower ones. */
+static void
+test_marks_again(void **state)
+{
+    char         marks[4096];
+    unsigned     i;
+    uint64_t     seq, mark;
+    im_topic_t  *topic;
+    worker_t    *w;
+
+    (void) state;
+
+    /* with the numbers, and without */
+
+    for (i = 0; i < 2; i++) {
+        one_begin();
+        w = &workers[0];
+
+        redis[0].epoch = ++nepochs;
+        redis[0].seq = 5;
+        redis[0].mark = 100;
+
+        topic = im_follow_pin(&w->follow, im_str_z("r:none"));
+        one_drain();
+        publish(0, 0);
+        one_drain();
+        assert_int_equal(im_follow_mark(topic), 101);
+
+        redis[0].epoch = ++nepochs;
+        redis[0].seq = 5 - i;
+        redis[0].mark = 3;
+        im_follow_compare(&w->follow, -1, 0);
+        one_drain();
+        assert_int_equal(im_follow_mark(topic), 3);
+        assert_int_equal(im_follow_kept(topic, &seq, &mark), IM_OK);
+        assert_int_equal(mark, 3);
+        assert_int_equal(kept_marks(topic, 0, marks), 0);
+
+        publish(0, 0);
+        one_drain();
+        assert_int_equal(im_follow_mark(topic), 4);
+        assert_int_equal(kept_marks(topic, 0, marks), 1);
+        assert_string_equal(marks, i == 0 ? " 5:4" : " 4:4");
+
+        im_follow_unpin(&w->follow, topic);
+        one_end();
+    }
+}
+
+
 /* Windows that nothing needs make room for what is kept. */
 static void
 test_marks_room(void **state)
@@ -2790,6 +2842,7 @@ main(int argc, char **argv)
         alloc_test(test_pin),
         alloc_test(test_marks),
         alloc_test(test_marks_back),
+        alloc_test(test_marks_again),
         alloc_test(test_marks_room),
         alloc_test(test_pin_live),
         alloc_test(test_hold),
