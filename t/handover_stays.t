@@ -67,16 +67,10 @@ END {
     $? = $status;
 }
 
-sub pid {
-    my ($file) = @_;
-    $file = "$stack->{dir}/nginx.pid" . ($file || '');
-    return -s $file && slurp($file) =~ /(\d+)/ ? $1 : 0;
-}
+sub pid { return $stack->pid('nginx', @_) }
 
 $stack->start(qw(redis logic job));
-$stack->conf('nginx');
-system($stack->nginx('nginx'), '-g', 'daemon on;') == 0 or die "nginx doesn't start\n";
-push @masters, $stack->{pids}{nginx} = pid();
+push @masters, $stack->daemon('nginx');
 $stack->ready or die "pushes are not accepted\n";
 
 

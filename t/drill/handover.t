@@ -283,21 +283,6 @@ sub reload {
 }
 
 
-sub start_nginx {
-    $stack->conf('nginx');
-    system($stack->nginx('nginx'), '-g', 'daemon on;') == 0
-        or die "nginx doesn't start\n";
-    $stack->{pids}{nginx} = pid();
-}
-
-
-sub pid {
-    my $file = "$stack->{dir}/nginx.pid";
-
-    return -s $file && Test::Im::Stack::slurp($file) =~ /(\d+)/ ? $1 : 0;
-}
-
-
 # A binary upgrade as docs/deploy.md has it: USR2, then QUIT.
 sub upgrade {
     my ($move) = @_;
@@ -305,10 +290,10 @@ sub upgrade {
     my @old = $stack->workers('nginx');
 
     kill 'USR2', $old;
-    Test::Im::Stack::until_true(20, sub { pid() && pid() != $old })
+    Test::Im::Stack::until_true(20, sub { $stack->pid('nginx') && $stack->pid('nginx') != $old })
         or die "no new binary\n";
 
-    my $new = pid();
+    my $new = $stack->pid('nginx');
     Test::Im::Stack::until_true(20, sub {
         Test::Im::Stack::children($new) >= 2
     }) or die "no new workers\n";
@@ -441,7 +426,7 @@ sub ms { sprintf '%.1f', $_[0] / 1000 }
 
 
 $stack->start('redis', 'logic', 'job');
-start_nginx();
+$stack->daemon('nginx');
 $stack->ready or die "pushes are not accepted\n";
 Test::Im::Stack::until_true(20, sub {
     ($stack->http(1, 'GET', '/im/status'))[1] !~ /"link":"(?!up)/

@@ -112,20 +112,13 @@ sub start {
 # As a daemon: its binary can be upgraded then.
 sub start_nginx {
     my ($self) = @_;
-    my $stack = $self->{stack};
 
-    $stack->conf('nginx');
     local %ENV = (%ENV, %{$self->{env} || {}});
-    system($stack->nginx('nginx'), '-g', 'daemon on;') == 0 or die "nginx doesn't start\n";
-    $stack->{pids}{nginx} = $self->pid or die "nginx has no pid\n";
+    $self->{stack}->daemon('nginx');
 }
 
 
-sub pid {
-    my ($self) = @_;
-
-    return slurp("$self->{stack}{dir}/nginx.pid") =~ /(\d+)/ ? $1 : 0;
-}
+sub pid { return $_[0]{stack}->pid('nginx') }
 
 
 # Changes the configuration, for the next reload.

@@ -290,6 +290,29 @@ sub start_nginx {
 }
 
 
+# As a daemon: its binary can be upgraded then.  The command may end before the
+# pid is written.
+sub daemon {
+    my ($self, $name) = @_;
+
+    $self->conf($name);
+    unlink $self->node($name) . '/nginx.pid';
+    system($self->nginx($name), '-g', 'daemon on;') == 0
+        or die "$name doesn't start\n";
+    until_true(30, sub { $self->pid($name) }) or die "$name has no pid\n";
+    $self->{pids}{$name} = $self->pid($name);
+}
+
+
+# What a pid file says, or with '.oldbin' that of the binary before; or 0.
+sub pid {
+    my ($self, $name, $suffix) = @_;
+    my $file = $self->node($name) . '/nginx.pid' . ($suffix // '');
+
+    return -s $file && slurp($file) =~ /(\d+)/ ? $1 : 0;
+}
+
+
 # The command of a node.
 sub nginx {
     my ($self, $name) = @_;
