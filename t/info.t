@@ -176,7 +176,6 @@ clog: 10000
 b: open :$TEST_NGINX_IM_PORT2 /ws
 b: send {"auth":"fedcba9876543210","roomId":7}
 b: info {"u1":"Ann","u2":"Bob"}
-a: silent
 start: job
 a: info {"u1":"Ann","u2":"Bob"}
 --- no_error_log
