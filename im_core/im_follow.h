@@ -99,6 +99,7 @@ typedef struct {
     uint16_t          partition;
     uint64_t          count;     /* of followers here, these too */
     uint64_t          version;   /* a call that is repeated has the same */
+    uint64_t          fence;     /* of the channel that they came through */
     uint64_t          moved;     /* so many followers has the other less */
     const uint32_t   *subs;      /* indexes of subscriptions that are here: */
     im_uint_t         nsubs;     /* take() may set fewer, but not 0, */
@@ -476,7 +477,15 @@ void im_follow_forget(im_topic_t *topic, uint64_t seq);
  * The new worker pins a topic before the first session comes.  It takes the
  * subscriptions, which it doesn't count, and settles when the last one has
  * come.
+ *
+ * If the channel between them breaks, the new worker settles at once.  Redis
+ * subtracts what it takes from what the old one reports, whichever comes first,
+ * until the old worker passes the fence of the channel and releases.
  */
+
+/* A fence for a channel: above the versions of all reports until it passes. */
+uint64_t im_follow_fence(const im_follow_t *follow);
+void im_follow_pass(im_follow_t *follow, uint64_t fence);
 
 /*
  * Follows a topic, with or without a follower here, until as many unpins.
@@ -516,8 +525,17 @@ const im_kept_t *im_follow_next_kept(const im_topic_t *topic,
  */
 im_int_t im_follow_hold(im_topic_t *topic);
 
-/* Instead of im_follow_member(): it is another worker's now. */
-void im_follow_gone(im_follow_t *follow, im_sub_t *sub);
+/*
+ * After im_follow_hold(): it is on its way, until it stays (0) or has gone.
+ * Meanwhile not all members are reported.
+ */
+void im_follow_going(im_sub_t *sub, int goes);
+
+/*
+ * Instead of im_follow_member(): it is another worker's now.  lost: if that one
+ * has got it, and it has ended else.
+ */
+void im_follow_gone(im_follow_t *follow, im_sub_t *sub, int lost);
 
 /*
  * Redis hears nothing more of a topic that is held, so that the new worker can
@@ -528,22 +546,24 @@ im_int_t im_follow_freeze(im_topic_t *topic);
 
 /*
  * Reports go on.  moved: Redis counts all that have gone elsewhere, and others
- * don't hear of them.  Not moved: all is reported again, without them.  The
- * topic may end.
+ * don't hear of them; those that were lost are no members here any more.  Not
+ * moved: all is reported again, without them.  The topic may end.
  */
 void im_follow_release(im_follow_t *follow, im_topic_t *topic, int moved);
 
 /*
  * Instead of im_follow_member(): it came from another worker, which has
- * reported it.  IM_ERROR: no memory.
+ * reported it, through the channel of that fence.  IM_ERROR: no memory.
  */
-im_int_t im_follow_take(im_follow_t *follow, im_sub_t *sub, im_str_t from);
+im_int_t im_follow_take(im_follow_t *follow, im_sub_t *sub, im_str_t from,
+    uint64_t fence);
 
 /*
- * No more come from that worker: Redis moves what was taken, one topic after
- * the other.  IM_OK: there is nothing left; IM_AGAIN: event taken follows.
+ * No more come through that channel: Redis moves what was taken, one topic
+ * after the other.  IM_OK: there is nothing left; IM_AGAIN: event taken
+ * follows.
  */
-im_int_t im_follow_settle(im_follow_t *follow, im_str_t from);
+im_int_t im_follow_settle(im_follow_t *follow, im_str_t from, uint64_t fence);
 
 /*
  * Walks over the changes of members that Redis doesn't know yet, and so no

@@ -66,6 +66,7 @@ im_handover_hello_encode(im_buf_t *b, const im_handover_hello_t *hello)
     im_buf_add_u32(b, hello->pid);
     im_buf_add_u32(b, hello->workers);
     im_buf_add_u64(b, hello->zone);
+    im_buf_add_u64(b, hello->fence);
     im_handover_add(b, hello->worker, IM_WORKER_MAX, 2);
 }
 
@@ -88,6 +89,7 @@ im_handover_hello_decode(im_str_t body, im_handover_hello_t *hello)
     hello->pid = im_reader_u32(&r);
     hello->workers = im_reader_u32(&r);
     hello->zone = im_reader_u64(&r);
+    hello->fence = im_reader_u64(&r);
     hello->worker = im_reader_bytes(&r, im_reader_u16(&r));
 
     if (hello->worker.len == 0 || hello->worker.len > IM_WORKER_MAX

@@ -37,7 +37,7 @@
  * flags in a record mean.  A record of another version can't be read.  HELLO
  * and WELCOME begin with it in each version.
  */
-#define IM_HANDOVER_VERSION   2
+#define IM_HANDOVER_VERSION   3
 
 #define IM_HANDOVER_PACKET    65536      /* bytes, with its header */
 #define IM_HANDOVER_LEAST     1024       /* of one that others follow */
@@ -75,6 +75,7 @@ typedef struct {
     uint32_t          pid;
     uint32_t          workers;   /* WELCOME: of the new configuration */
     uint64_t          zone;      /* HELLO: its shared memory; 0: none */
+    uint64_t          fence;     /* HELLO: im_follow_fence() */
     im_str_t          worker;    /* its id, "NODE.SLOT.START" */
 } im_handover_hello_t;
 

@@ -7,6 +7,9 @@
 #include "im_route.h"
 
 
+#define IM_PIN_FENCES  (1ull << 32)      /* apart; meta.lua has it, too */
+
+
 /* Stops the topic of a route if nothing needs it. */
 static void
 im_pin_check(im_follow_t *follow, im_route_t *route)
@@ -98,20 +101,74 @@ im_follow_hold(im_topic_t *topic)
 }
 
 
+uint64_t
+im_follow_fence(const im_follow_t *follow)
+{
+    return (follow->version / IM_PIN_FENCES + 1) * IM_PIN_FENCES;
+}
+
+
 void
-im_follow_gone(im_follow_t *follow, im_sub_t *sub)
+im_follow_pass(im_follow_t *follow, uint64_t fence)
+{
+    follow->version = im_max(follow->version, fence);
+}
+
+
+/* Without memory all members are due. */
+static void
+im_pin_lost(im_route_t *route, im_sub_t *sub)
+{
+    im_int_t      rc;
+    im_follow_t  *follow;
+    im_change_t  *change;
+
+    follow = route->follow;
+    rc = follow->commands->change(follow->ctx, sub, 0, &change);
+
+    if (rc == IM_OK) {
+        change->quiet = 1;
+        im_list_insert_tail(&route->work->lost, &change->link);
+
+    } else if (rc == IM_ERROR) {
+        route->due = IM_DUE_ALL;
+    }
+}
+
+
+void
+im_follow_going(im_sub_t *sub, int goes)
 {
     im_route_t  *route;
 
     route = sub->log->topic->data;
 
-    if (route->hold != IM_HOLD_COUNTED) {
-        im_follow_member(follow, sub, 0);
+    if (goes) {
+        route->work->ngoing++;
+
+    } else {
+        route->work->ngoing--;
+        im_follow_resume(route);
+    }
+}
+
+
+void
+im_follow_gone(im_follow_t *follow, im_sub_t *sub, int lost)
+{
+    im_route_t  *route;
+
+    route = sub->log->topic->data;
+    route->work->ngoing--;
+
+    if (im_route_broadcast(route)) {
         return;
     }
 
-    if (!im_route_broadcast(route)) {
-        route->work->ngone++;
+    route->work->ngone++;
+
+    if (lost) {
+        im_pin_lost(route, sub);
     }
 }
 
@@ -166,6 +223,25 @@ im_pin_members(im_follow_t *follow, im_topic_t *topic)
 }
 
 
+/* Members that were lost leave as others do. */
+static void
+im_pin_leave(im_route_t *route)
+{
+    im_list_t        *q;
+    im_route_work_t  *work;
+
+    work = route->work;
+
+    while (!im_list_empty(&work->lost)) {
+        q = im_list_first(&work->lost);
+
+        im_list_remove(q);
+        im_list_insert_tail(&work->changes, q);
+        work->nchanges++;
+    }
+}
+
+
 /*
  * All that Redis knew of may have gone: then only the route is left, and its
  * leave says nothing of members.
@@ -188,6 +264,7 @@ im_follow_release(im_follow_t *follow, im_topic_t *topic, int moved)
     if (route->work != NULL) {
         ngone = route->work->ngone;
         route->work->ngone = 0;
+        im_pin_leave(route);
     }
 
     if (ngone > 0) {

@@ -50,6 +50,7 @@ im_route_create(im_follow_t *follow, im_topic_t *topic)
 void
 im_route_destroy(im_route_t *route)
 {
+    im_change_t      *change;
     im_route_work_t  *work;
 
     im_route_queue(route, IM_QUEUE_NONE);
@@ -60,6 +61,13 @@ im_route_destroy(im_route_t *route)
     work = route->work;
 
     if (work != NULL) {
+        while (!im_list_empty(&work->lost)) {
+            change = im_list_data(im_list_first(&work->lost), im_change_t,
+                                  link);
+            im_list_remove(&change->link);
+            im_free(change);
+        }
+
         im_buf_cleanup(&work->held);
         im_free(work);
     }
@@ -100,6 +108,7 @@ im_route_work(im_route_t *route)
     }
 
     im_list_init(&work->changes);
+    im_list_init(&work->lost);
     im_list_init(&work->takes);
     im_list_init(&work->kept);
     im_buf_init(&work->held, IM_ROUTE_HELD_MAX);

@@ -102,13 +102,14 @@ typedef struct {
 } im_recent_t;
 
 
-/* A worker whose sessions have come here.  Owned by follow. */
+/* A channel through which sessions have come here.  Owned by follow. */
 typedef struct {
     im_list_t     link;        /* in follow->sources */
     im_list_t     takes;       /* im_take_t by mates */
+    uint64_t      fence;       /* of the channel */
     int           settling;    /* no more come */
     size_t        len;
-    u_char        id[1];
+    u_char        id[1];       /* of the worker */
 } im_source_t;
 
 
@@ -151,6 +152,7 @@ typedef struct {
 /* What is under way with a topic.  Owned by its route. */
 typedef struct {
     im_list_t     changes;     /* of im_change_t, not reported yet */
+    im_list_t     lost;        /* of im_change_t, until the release */
     im_list_t     takes;       /* of im_take_t */
     im_list_t     kept;        /* of im_kept_t; of a pinned topic: entries */
                                /* without a number, all behind this mark: */
@@ -165,7 +167,8 @@ typedef struct {
     uint32_t      late;        /* ticks since lacks */
     uint32_t      nchanges;
     uint32_t      npins;
-    uint32_t      ngone;       /* followers that Redis has to count on */
+    uint32_t      ngoing;      /* followers that may be elsewhere, */
+    uint32_t      ngone;       /* and those that Redis has to count on */
     uint32_t      ntaken;      /* those that it must not count yet */
     int           unsure;      /* a take may have been done, or not */
 } im_route_work_t;
@@ -253,7 +256,8 @@ im_route_open(const im_route_t *route)
     return route->hold != IM_HOLD_FROZEN
            && (work == NULL
                || (!work->unsure
-                   && (work->ngone == 0 || route->due != IM_DUE_ALL)));
+                   && (work->ngone + work->ngoing == 0
+                       || route->due != IM_DUE_ALL)));
 }
 
 

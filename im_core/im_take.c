@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Counts and members that came from another worker with its sessions.
+ * Counts and members that came from other workers with their sessions.
  *
  * A subscription that was taken is the other worker's for Redis until a call
  * has moved it: reports of this worker leave it out.  A call that is lost may
@@ -31,7 +31,7 @@ im_take_subs(const im_take_t *take)
 
 
 static im_source_t *
-im_take_source(im_follow_t *follow, im_str_t id)
+im_take_source(im_follow_t *follow, im_str_t id, uint64_t fence)
 {
     im_list_t    *q;
     im_source_t  *source;
@@ -42,7 +42,9 @@ im_take_source(im_follow_t *follow, im_str_t id)
     {
         source = im_list_data(q, im_source_t, link);
 
-        if (im_str_eq(im_str_set(source->id, source->len), id)) {
+        if (source->fence == fence
+            && im_str_eq(im_str_set(source->id, source->len), id))
+        {
             return source;
         }
     }
@@ -52,11 +54,11 @@ im_take_source(im_follow_t *follow, im_str_t id)
 
 
 static im_source_t *
-im_take_source_get(im_follow_t *follow, im_str_t id)
+im_take_source_get(im_follow_t *follow, im_str_t id, uint64_t fence)
 {
     im_source_t  *source;
 
-    source = im_take_source(follow, id);
+    source = im_take_source(follow, id, fence);
     if (source != NULL) {
         return source;
     }
@@ -67,6 +69,7 @@ im_take_source_get(im_follow_t *follow, im_str_t id)
     }
 
     im_list_init(&source->takes);
+    source->fence = fence;
     source->len = id.len;
     im_copy(source->id, id.data, id.len);
 
@@ -78,14 +81,14 @@ im_take_source_get(im_follow_t *follow, im_str_t id)
 
 /* NULL: no memory. */
 static im_take_t *
-im_take_get(im_route_t *route, im_str_t from)
+im_take_get(im_route_t *route, im_str_t from, uint64_t fence)
 {
     im_list_t        *q;
     im_take_t        *take;
     im_source_t      *source;
     im_route_work_t  *work;
 
-    source = im_take_source_get(route->follow, from);
+    source = im_take_source_get(route->follow, from, fence);
     work = im_route_work(route);
 
     if (source == NULL || work == NULL) {
@@ -182,7 +185,8 @@ im_take_set(im_take_t *take, im_take_e state)
 
 /* All of the broadcast are members of nothing, and nobody counts them. */
 im_int_t
-im_follow_take(im_follow_t *follow, im_sub_t *sub, im_str_t from)
+im_follow_take(im_follow_t *follow, im_sub_t *sub, im_str_t from,
+    uint64_t fence)
 {
     im_take_t   *take;
     im_route_t  *route;
@@ -193,7 +197,7 @@ im_follow_take(im_follow_t *follow, im_sub_t *sub, im_str_t from)
         return IM_OK;
     }
 
-    take = im_take_get(route, from);
+    take = im_take_get(route, from, fence);
 
     if (take != NULL) {
         im_buf_add(&take->subs, &sub->index, sizeof(uint32_t));
@@ -233,13 +237,13 @@ failed:
 
 
 im_int_t
-im_follow_settle(im_follow_t *follow, im_str_t from)
+im_follow_settle(im_follow_t *follow, im_str_t from, uint64_t fence)
 {
     im_list_t    *q;
     im_take_t    *take;
     im_source_t  *source;
 
-    source = im_take_source(follow, from);
+    source = im_take_source(follow, from, fence);
     if (source == NULL) {
         return IM_OK;
     }
@@ -459,6 +463,7 @@ im_take_fill(im_take_t *take, im_taking_t *taking)
     taking->partition = route->partition;
     taking->count = take->count;
     taking->version = take->version;
+    taking->fence = take->source->fence;
     taking->moved = take->told;
     taking->subs = im_take_subs(take);
     taking->nsubs = take->nsent;

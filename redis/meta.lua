@@ -11,6 +11,13 @@ local function typed(command, key, ...)
   wrong(key, r)
   return call(command, key, ...)
 end
+-- counted(): what routes hold of a worker: 'count:version', and ':lent' where others have taken so many of its sessions
+-- since versions passed a multiple of 2^32 (a fence).  The worker counts them on until it passes the next one.
+local function counted(old, count, version)
+  local last, lent = string.match(old or '', ':(%d+):(%d+)$')
+  if not last or math.floor(last / 4294967296) ~= math.floor(version / 4294967296) then return count .. ':' .. version end
+  return format('%d:%s:%s', math.max(count - lent, 0), version, lent)
+end
 -- micros(): the time, us
 local function micros()
   local t = call('TIME')

@@ -8,8 +8,8 @@
 --      then of each other topic: '.', those like 2, 3, 5, 7, 8, and its pairs
 -- reply seven of each topic {applied, epoch, top, past, stored, told, mark}: every message is routed to this worker or
 --       has seq <= top, or, without a number, a mark <= mark; epoch '' where nothing is known of the topic, or it was left;
---       stored is what the routes hold when applied is 0 ('count:version', '' none); told 0: the queue
---       was full and the others know nothing yet
+--       stored is what the routes hold when applied is 0 ('count:version...', '' none); told 0: the
+--       queue was full and the others know nothing yet
 --     | of one of several topics that has failed: -1, error, 0, '', '', 0, '0'
 -- A topic that never had a message has no numbers to keep: its meta lives as long as the routes, and
 -- goes with the last of them.  To ask makes no key.
@@ -62,7 +62,8 @@ local function take(i, k, count, version, due)
   end
   old = typed('HGET', routes, worker) or old or mark(i)
   if old and tonumber(version) <= tonumber(string.match(old, ':(%d+)')) then return old end
-  if count ~= '-' and redis.call('HSET', routes, worker, value) == 1 and not due then    -- others removed it
+  if count == '-' then return end
+  if redis.call('HSET', routes, worker, counted(old, count, version)) == 1 and not due then    -- others removed it
     redis.call('EXPIRE', routes, ttl)
     redis.call('EXPIRE', KEYS[k + 2], ttl, 'GT')
   end

@@ -409,14 +409,19 @@ subtest 'routes' => sub {
     is(route('r:new', '', 0, 0)->[2], 1, 'only asked');
 };
 
+# Versions of reports pass a multiple of this where sessions that went through a channel count no more.
+my $fence = 2 ** 32;
+
 # Sessions of each topic move from one worker to another: [topic, count, version, moved, members ...] each.
-sub take {
-    my ($new, $old, @topics) = @_;
+sub take { return take_through($fence, @_) }
+
+sub take_through {
+    my ($before, $new, $old, @topics) = @_;
 
     return script('take', 4 * @topics,
                   (map { my $t = $_->[0];
                          ("{1}:$t:w", "{1}:$t:k:$new", "{1}:$t:k:$old", "{1}:$t:x:$new") } @topics),
-                  $new, $old, 1000,
+                  $new, $old, 1000, $before,
                   map { my (undef, $count, $version, $moved, @members) = @$_;
                         ($count, $version, $moved, @members / 2, @members) } @topics);
 }
@@ -431,23 +436,23 @@ subtest 'sessions move to another worker' => sub {
     r('EXPIRE', '{1}:r:mv:w', 5);
 
     is_deeply(take('new', 'old', ['r:mv', 3, 2, 3, s1 => 'j1', s3 => 'j3']), [1, ''], 'three, two of them members');
-    is_deeply(routes('r:mv'), { old => '2:7', new => '3:2' }, 'their count went with them');
+    is_deeply(routes('r:mv'), { old => '2:7:3', new => '3:2' }, 'their count went with them');
     is_deeply(members('r:mv', 'old'), { s2 => 'j2', s4 => 'j4' }, 'members that stay');
     is_deeply(members('r:mv', 'new'), { s1 => 'j1', s3 => 'j3' }, 'and those that went');
     cmp_ok(r('TTL', $_), '>', 900, "$_ lives") for '{1}:r:mv:w', '{1}:r:mv:k:new';
 
-    my $again = sub { is_deeply(routes('r:mv'), { old => '2:7', new => '3:2' }, "$_[0]: nothing is done") };
+    my $again = sub { is_deeply(routes('r:mv'), { old => '2:7:3', new => '3:2' }, "$_[0]: nothing is done") };
     is_deeply(take('new', 'old', ['r:mv', 3, 2, 3, s1 => 'j1']), [1, ''], 'the same version again');
     $again->('again');
     is_deeply(take('new', 'old', ['r:mv', 9, 1, 2]), [0, '3:2'], 'an older version');
     $again->('older');
 
     is_deeply(take('new', 'old', ['r:mv', 4, 3, 2, s2 => '', s4 => 'j4b']), [1, ''], 'the rest; one has left since');
-    is_deeply(routes('r:mv'), { old => '0:7', new => '4:3' }, 'the old worker is there with nobody');
+    is_deeply(routes('r:mv'), { old => '0:7:5', new => '4:3' }, 'the old worker is there with nobody');
     is(r('EXISTS', '{1}:r:mv:k:old'), 0, 'and has no member');
     is_deeply(members('r:mv', 'new'), { s1 => 'j1', s3 => 'j3', s4 => 'j4b' }, 'all that are left');
     is_deeply(take('new', 'old', ['r:mv', 4, 4, 9]), [1, ''], 'more than there were');
-    is_deeply(routes('r:mv'), { old => '0:7', new => '4:4' }, 'is nobody');
+    is_deeply(routes('r:mv'), { old => '0:7:14', new => '4:4' }, 'is nobody');
 
     is(route('r:mv', 'old', '-', 8)->[0], 1, 'the old worker leaves');
     is_deeply(take('new', 'old', ['r:mv', 5, 5, 1, s5 => 'j5']), [1, ''], 'a move from a worker that left');
@@ -463,10 +468,10 @@ subtest 'sessions move to another worker' => sub {
     r('SET', '{1}:r:mv1:k:new', 'x');
     r('SET', '{1}:r:mv2:w', 'x');
     is_deeply(take('new', 'old', map { ["r:mv$_", 1, 2, 1, s => 'j'] } 1 .. 3), [(1, '') x 3], 'three topics');
-    is_deeply(routes('r:mv1'), { old => '0:1', new => '1:2' }, 'members of another type: moved');
+    is_deeply(routes('r:mv1'), { old => '0:1:1', new => '1:2' }, 'members of another type: moved');
     is_deeply(members('r:mv1', 'new'), { s => 'j' }, 'with its member');
     is_deeply(routes('r:mv2'), { new => '1:2' }, 'routes of another type made way');
-    is_deeply(routes('r:mv3'), { old => '0:1', new => '1:2' }, 'the third one');
+    is_deeply(routes('r:mv3'), { old => '0:1:1', new => '1:2' }, 'the third one');
     like(take('new', 'old', ['r:mv3', 2, 'x', 1], ['r:mv1', 3, 5, 0])->[1], qr/nil/, 'a wrong argument is an error');
     is(routes('r:mv1')->{new}, '3:5', 'of its topic alone');
 
@@ -478,8 +483,51 @@ subtest 'sessions move to another worker' => sub {
         take("w$n", 'w' . ($n - 1), ['r:mvc', 1, 2, 1, a => '1']);
         take("w$n", 'w' . ($n - 1), ['r:mvc', 2, 3, 1, b => '2']);
     }
-    is_deeply(routes('r:mvc'), { w1 => '0:1', (map { ("w$_" => '0:3') } 2 .. 4), w5 => '2:3' }, 'through four workers');
+    is_deeply(routes('r:mvc'), { w1 => '0:1:2', (map { ("w$_" => '0:3:2') } 2 .. 4), w5 => '2:3' }, 'through four workers');
     is_deeply(members('r:mvc', 'w5'), { a => 1, b => 2 }, 'all are with the last');
+    r('DEL', '{1}:q');
+};
+
+# A worker reports sessions that have gone until it passes the fence of their channel.
+subtest 'what an old worker reports while sessions are taken' => sub {
+    route('r:fe', 'old', 5, 7);
+    route('r:fe', 'new', 0, 1);
+    my $old = sub { return routes('r:fe')->{old} };
+
+    is_deeply(take('new', 'old', ['r:fe', 2, 2, 2]), [1, ''], 'two are taken');
+    is($old->(), '3:7:2', 'and count there no more');
+    is(route('r:fe', 'old', 6, 8, '+x', '{}')->[0], 1, 'a report from before it knew that');
+    is($old->(), '4:8:2', 'does not count them again');
+    take('new', 'old', ['r:fe', 3, 3, 1]);
+    is($old->(), '3:8:3', 'one more');
+    is_deeply(route('r:fe', 'old', 7, 8)->[4], '3:8:3', 'an old report is told what there is');
+    is(route('r:fe', 'old', 2, 9)->[0], 1, 'less than were taken');
+    is($old->(), '0:9:3', 'is nobody');
+    is(route('r:fe', 'old', 3, $fence + 1)->[0], 1, 'behind the fence it knows');
+    is($old->(), '3:' . ($fence + 1), 'so that counts');
+    is_deeply(take('new', 'old', ['r:fe', 4, 4, 1]), [1, ''], 'one that is taken late');
+    is($old->(), '3:' . ($fence + 1), 'was not counted there any more');
+    is(routes('r:fe')->{new}, '4:4', 'but here');
+
+    is_deeply(take_through(2 * $fence, 'new', 'old', ['r:fe', 5, 5, 1]), [1, ''], 'another channel');
+    is($old->(), '2:' . ($fence + 1) . ':1', 'lends again');
+    route('r:fe', 'old', 4, $fence + 2);
+    is($old->(), '3:' . ($fence + 2) . ':1', 'up to its fence');
+    take_through(4 * $fence, 'new', 'old', ['r:fe', 6, 6, 1]);
+    is($old->(), '2:' . 3 * $fence . ':1', 'a later one: what an earlier one lent was over');
+    is(route('r:fe', 'old', 3, 3 * $fence + 1)->[0], 1, 'also before the next report');
+    is($old->(), '2:' . (3 * $fence + 1) . ':1', 'which counts');
+    is(route('r:fe', 'old', '-', 5 * $fence)->[0], 1, 'it leaves');
+    is(route('r:fe', 'old', 3, 5 * $fence + 1)->[0], 1, 'and comes back');
+    is($old->(), '3:' . (5 * $fence + 1), 'whole');
+
+    # a worker that gives some away takes others
+
+    take('new', 'other', ['r:fe', 7, 7, 1]);
+    take('next', 'new', ['r:fe', 2, 1, 2]);
+    is(routes('r:fe')->{new}, '5:7:2', 'two of it have gone');
+    take('new', 'other', ['r:fe', 9, 8, 2]);
+    is(routes('r:fe')->{new}, '7:8:2', 'and do not come back with others');
     r('DEL', '{1}:q');
 };
 
@@ -819,7 +867,7 @@ subtest 'records of workers whose sessions move' => sub {
         my ($w, $fields, @moves) = @_;
         return script('lease', 5 + @moves, '{reg}:nodes', "{reg}:n:$w", '{reg}:t:n', '{reg}:revoked', '{reg}:s:nodes',
                       (map { "{reg}:n:$_->[0]" } @moves), $w, 12000, 'tok', $gen, @$fields,
-                      map { my (undef, $n, @what) = @$_; ('<', $n, @what) } @moves)->[0];
+                      map { my (undef, $n, @what) = @$_; ('<', ref $n ? @$n : ($n, 5, 0), @what) } @moves)->[0];
     };
     my $has = sub { return join ' ', map { $_ // '-' } @{ r('HMGET', "{reg}:n:$_[0]", qw(sessions subs protocols)) } };
     my @first = (sessions => 10, subs => 20, protocols => 'goim 3,im 7');
@@ -849,36 +897,56 @@ subtest 'records of workers whose sessions move' => sub {
     is(r('EXISTS', '{reg}:n:o'), 0, 'a record that is gone stays so');
     is($has->('n'), '3 1 goim 3,im 8,sse 1', 'and its sessions are here');
 
-    # what others got is counted here until they count it
+    # what others got is counted here until they count all that came through a channel
 
+    my $taken;
     my $lend = sub {
-        my ($n, $keep, @fields) = @_;
-        return script('lease', 6, '{reg}:nodes', '{reg}:n:o', '{reg}:t:n', '{reg}:revoked', '{reg}:s:nodes', '{reg}:n:m',
-                      'o', 12000, 'tok', $gen, 'time', 1, '>', 'm', $n, '=', $keep, @fields)->[0];
+        my ($channel, $keep, @fields) = @_;
+        my $got = script('lease', 6, '{reg}:nodes', '{reg}:n:o', '{reg}:t:n', '{reg}:revoked', '{reg}:s:nodes', '{reg}:n:m',
+                         'o', 12000, 'tok', $gen, 'time', 1, '>', 'm', $channel, '=', $keep, $channel, @fields);
+        $taken = join ' ', @{$got->[5]};
+        return $got->[0];
     };
     my @left = (sessions => 6, subs => 12, protocols => 'im 6');
-    my $took = sub { $renew->('m', ['sessions', 0], ['o', $_[0], sessions => $_[1], subs => 2, protocols => 'goim 1']) };
+    my $took = sub {
+        my ($number, $channel, $last, $n) = @_;
+        $renew->('m', ['sessions', 0], ['o', [$number, $channel, $last], $n ? (sessions => $n, subs => 2, protocols => 'goim 1') : ()]);
+    };
 
     $renew->('o', \@first);
-    is($lend->(4, 1, sessions => 9, topics => 5), 0, 'it gives some away');
+    is($lend->(10, 1, sessions => 9, topics => 5), 0, 'it gives some away');
     is($has->('o'), '10 20 goim 3,im 7', 'meanwhile the counts stay');
     is(r('HGET', '{reg}:n:o', 'topics'), 5, 'what is not there is written');
+    is($taken, 'm 10 2', 'the other one does not live yet');
     lease('m', 12000);
-    $lend->(4, 0, @left);
+    $lend->(10, 0, @left);
     is($has->('o'), '10 20 goim 3,im 7', 'and as long as the other one does not count them');
-    $took->(11, 3);
+    is($taken, 'm 10 0', 'which is told');
+    $took->(11, 10, 0, 3);
     is($has->('o'), '7 18 goim 2,im 7', 'three move');
-    $lend->(4, 0, @left);
-    is($has->('o'), '7 18 goim 2,im 7', 'one is missing');
-    $took->($_, 1) for 12, 12;
-    is($has->('o'), '6 16 goim 1,im 7', 'it moves once');
-    $lend->(4, 0, @left);
+    $lend->(10, 0, @left);
+    is($has->('o'), '7 18 goim 2,im 7', 'more may come');
+    $took->($_, 10, 1, 1) for 12, 12;
+    is($has->('o'), '6 16 goim 1,im 7', 'the last one moves once');
+    $lend->(10, 0, @left);
     is($has->('o'), '6 12 im 6', 'the old one writes its own');
-    $lend->(9, 0, sessions => 1);
-    is($has->('o'), '6 12 im 6', 'more are given away');
+    is($taken, 'm 10 1', 'and knows that it may');
+    $took->(13, 10, 0, 1);
+    is($has->('o'), '6 12 im 6', 'what comes late was not counted there any more');
+    is(r('HGET', '{reg}:n:m', 'sessions'), 0, 'but is here as the record says');
+
+    $lend->(20, 0, sessions => 1);
+    is($has->('o'), '6 12 im 6', 'another channel');
+    $took->(14, 20, 1, 0);
+    $lend->(20, 0, sessions => 5);
+    is($has->('o'), '5 12 im 6', 'through which nothing came');
+    $lend->(30, 0, sessions => 1);
     r('ZADD', '{reg}:nodes', now() - 1, 'm');
-    $lend->(9, 0, sessions => 1);
+    $lend->(30, 0, sessions => 1);
     is($has->('o'), '1 12 im 6', 'nothing comes of a worker that is dead');
+    is($taken, 'm 30 2', 'which is told, too');
+    $took->(15, 30, 1, 1);
+    is($has->('o'), '1 12 im 6', 'or only later');
     lease('m', 0);
 
     # online.lua: several at once

@@ -92,8 +92,9 @@ sub record { return "im:{reg}:n:$_[0]" }
 
 
 # The workers: which sessions are where, as topics have it (%at) and as records do
-# (%in), and what each has written.
-my (@alive, %version, %at, %in, $start, $number);
+# (%in), what each has written, and what it still reports of those that have gone.
+my (@alive, %version, %at, %in, %gone, $start, $number);
+my $fences = 2 ** 32;
 
 sub worker { my $w = 'fake.0.' . base36(++$start + 1e9); push @alive, $w; return $w }
 
@@ -123,7 +124,7 @@ sub renew {
     script('lease', 5 + @moves, 'im:{reg}:nodes', record($w), 'im:{reg}:t:fake', 'im:{reg}:revoked',
            'im:{reg}:s:nodes', (map { record($_->[0]) } @moves), $w, 12000, 'token', $gen, node => 'fake',
            users => sketch(@own), rooms => $rooms, @counts,
-           map { my ($from, $n) = @$_; ('<', ++$number, sessions => $n, subs => 3 * $n, protocols => "im $n") } @moves);
+           map { my ($from, $n) = @$_; ('<', ++$number, $fences, 0, sessions => $n, subs => 3 * $n, protocols => "im $n") } @moves);
 }
 
 sub route {
@@ -147,6 +148,23 @@ sub begin {
     return $w;
 }
 
+sub fence { my ($w) = @_; return (int($version{$w} / $fences) + 1) * $fences }
+
+sub number { my ($w, $topic) = @_; return scalar grep { $_ eq $w } values %{$at{$topic}} }
+
+# A worker reports topics as if none had gone since it has passed a fence.
+sub report { my ($w, @topics) = @_; route($w, $_, number($w, $_) + ($gone{$w}{$_} || 0)) for @topics }
+
+# It knows that all have gone that went before a fence.
+sub passes {
+    my ($w) = @_;
+    my @lent = sort keys %{$gone{$w}};
+
+    $version{$w} = fence($w);
+    delete $gone{$w};
+    report($w, @lent);
+}
+
 # Some sessions of topics go from one worker to another; each topic has a step of its own.
 sub take {
     my ($from, $to, $most, @topics) = @_;
@@ -159,9 +177,10 @@ sub take {
         splice @go, $most if @go > $most;
         next unless @go;
         $at->{$_} = $to for @go;
+        $gone{$from}{$topic} += @go;
         my @members = map { ($_ => member($_)) } grep { !/^-/ } @go;
         my $reply = script('take', 4, key($topic, 'w'), key($topic, "k:$to"), key($topic, "k:$from"),
-                           key($topic, "x:$to"), $to, $from, 1000, scalar(grep { $_ eq $to } values %$at),
+                           key($topic, "x:$to"), $to, $from, 1000, fence($from), number($to, $topic) + ($gone{$to}{$topic} || 0),
                            ++$version{$to}, scalar @go, @members / 2, @members);
         die "take: @$reply\n" if $reply->[0] != 1;
         $moved++;
@@ -203,6 +222,10 @@ sub move {
 
         $moves += take($from, $to, 1 + int rand 60, $names[rand @names]);
         $moves += count($from, $to, 1 + int rand 60) if rand() < 0.3;
+
+        # reports that cross what others take, and some behind that
+        report($alive[rand @alive], $names[rand @names]) if rand() < 0.3;
+        passes($alive[rand @alive]) if rand() < 0.1;
 
         # an older worker writes what it has, once younger ones have written theirs
         if (rand() < 0.05) { renew($_) for reverse @alive }

@@ -43,7 +43,7 @@ ngx_im_adopted_init(ngx_im_worker_t *w)
 
 
 ngx_im_from_t *
-ngx_im_from_create(im_str_t id, ngx_pid_t pid)
+ngx_im_from_create(im_str_t id, ngx_pid_t pid, uint64_t fence)
 {
     ngx_im_from_t  *from;
 
@@ -54,6 +54,7 @@ ngx_im_from_create(im_str_t id, ngx_pid_t pid)
 
     from->refs = 1;
     from->pid = pid;
+    from->fence = fence;
     from->forwards = 1;
     from->id = im_str_set(from + 1, id.len);
     im_copy(from + 1, id.data, id.len);

@@ -25,6 +25,7 @@ typedef struct {
 typedef struct {
     ngx_uint_t           refs;
     ngx_pid_t            pid;            /* 0: it has another zone */
+    uint64_t             fence;          /* of its channel */
     im_str_t             id;             /* NODE.SLOT.START, behind this */
     ngx_uint_t           forwards;
 } ngx_im_from_t;
@@ -55,7 +56,7 @@ ngx_im_adopted_t *ngx_im_adopted_find(ngx_im_worker_t *w, const u_char id[16]);
 ngx_im_adopted_t *ngx_im_adopted_at(ngx_im_worker_t *w, uint32_t index);
 
 /* For as long as it hands over.  NULL: no memory. */
-ngx_im_from_t *ngx_im_from_create(im_str_t id, ngx_pid_t pid);
+ngx_im_from_t *ngx_im_from_create(im_str_t id, ngx_pid_t pid, uint64_t fence);
 void ngx_im_from_close(ngx_im_from_t *from);
 
 /*

@@ -403,6 +403,18 @@ ngx_im_pack_alloc(ngx_im_session_t *s, im_handover_session_t *out)
 }
 
 
+/* Its topics get to know that it is on its way, or (0) stays. */
+static void
+ngx_im_pack_going(ngx_im_session_t *s, ngx_uint_t goes)
+{
+    im_sub_t  *sub;
+
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
+        im_follow_going(sub, (int) goes);
+    }
+}
+
+
 ngx_int_t
 ngx_im_pack(ngx_im_session_t *s, im_handover_session_t *out,
     ngx_im_pack_number_pt number, void *data)
@@ -424,6 +436,7 @@ ngx_im_pack(ngx_im_session_t *s, im_handover_session_t *out,
     }
 
     ngx_im_pack_freeze(s, moving);
+    ngx_im_pack_going(s, 1);
 
     ngx_im_pack_fill(s, out);
     ngx_im_pack_subs(s, out, number, data);
@@ -461,6 +474,7 @@ ngx_im_pack_undo(ngx_im_session_t *s)
     moving = *s->ext->moving;
 
     ngx_im_session_phase(s, moving.phase);
+    ngx_im_pack_going(s, 0);
 
     im_free(s->ext->moving);
     s->ext->moving = NULL;
@@ -529,7 +543,7 @@ ngx_im_pack_late(ngx_im_session_t *s, im_handover_late_t *late)
 
 
 static void
-ngx_im_pack_leave(ngx_im_session_t *s, ngx_uint_t same)
+ngx_im_pack_leave(ngx_im_session_t *s, ngx_uint_t same, ngx_uint_t lost)
 {
     int               last;
     im_sub_t         *sub;
@@ -546,7 +560,7 @@ ngx_im_pack_leave(ngx_im_session_t *s, ngx_uint_t same)
             ngx_im_host_release_room(w, ngx_im_host(w, s->host), same);
         }
 
-        im_follow_gone(w->follow, sub);
+        im_follow_gone(w->follow, sub, (int) lost);
 
         topic = im_hub_leave(&w->hub, sub, &last);
 
@@ -561,11 +575,11 @@ ngx_im_pack_leave(ngx_im_session_t *s, ngx_uint_t same)
 
 
 void
-ngx_im_pack_gone(ngx_im_session_t *s, ngx_uint_t same)
+ngx_im_pack_gone(ngx_im_session_t *s, ngx_uint_t same, ngx_uint_t lost)
 {
     s->ext->moving->taken = same ? 1 : 0;
 
-    ngx_im_pack_leave(s, same);
+    ngx_im_pack_leave(s, same, lost);
 
     ngx_im_session_phase(s, NGX_IM_CLOSED);
     im_list_remove(&s->blocked);

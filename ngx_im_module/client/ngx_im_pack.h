@@ -55,9 +55,9 @@ ngx_int_t ngx_im_pack_late(ngx_im_session_t *s, im_handover_late_t *late);
 /*
  * The session is freed without a word: no frame, no leave, no log line, and it
  * doesn't count as closed.  same: the other worker has the same zone, and has
- * taken over what its address holds there.
+ * taken over what its address holds there.  lost: it may not have got it.
  */
-void ngx_im_pack_gone(ngx_im_session_t *s, ngx_uint_t same);
+void ngx_im_pack_gone(ngx_im_session_t *s, ngx_uint_t same, ngx_uint_t lost);
 
 
 #endif /* NGX_IM_PACK_H */

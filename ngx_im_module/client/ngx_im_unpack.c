@@ -844,7 +844,9 @@ ngx_im_unpack_live(ngx_im_unpack_t *u, ngx_im_session_t *s, im_sub_t *sub)
 
     im_sub_live(&u->w->hub.logs, sub);
 
-    if (im_follow_take(u->w->follow, sub, u->from->id) != IM_OK) {
+    if (im_follow_take(u->w->follow, sub, u->from->id, u->from->fence)
+        != IM_OK)
+    {
         im_follow_member(u->w->follow, sub, 1);
     }
 }

@@ -100,8 +100,8 @@ void ngx_im_follow_draining(ngx_im_worker_t *w);
  * Sessions move between workers.  What records count of them moves in the same
  * step of Redis (lease.lua): a worker that takes some says so with its next
  * renewal, and a worker that gives some away writes no counts meanwhile.  Then
- * it says with each renewal how many others got, as long as they may not count
- * them: until they do, Redis keeps its counts.
+ * it names the channel with each renewal: until the record of the other worker
+ * has all that came through it, Redis keeps its counts.
  */
 
 /* What a session adds to the counts. */
@@ -113,24 +113,35 @@ typedef struct {
 
 typedef struct ngx_im_lease_lend_s  ngx_im_lease_lend_t;
 
+/* What the other worker counts of it. */
+typedef enum {
+    NGX_IM_LEND_OPEN = 0,      /* perhaps not all */
+    NGX_IM_LEND_TAKEN,         /* all of it, and so do topics */
+    NGX_IM_LEND_DEAD           /* it has died: nothing any more */
+} ngx_im_lend_e;
+
 
 /* A session is here now that another worker's record counts. */
-ngx_int_t ngx_im_lease_took(ngx_im_worker_t *w, im_str_t from,
+ngx_int_t ngx_im_lease_took(ngx_im_worker_t *w, im_str_t from, uint64_t fence,
     const ngx_im_lent_t *lent);
 
-/* Renews the lease if some are not counted yet. */
-void ngx_im_lease_settle(ngx_im_worker_t *w);
+/* No more come through that channel, and Redis has moved their topics. */
+void ngx_im_lease_settle(ngx_im_worker_t *w, im_str_t from, uint64_t fence);
 
-/* This worker's record counts all that came from there; see counted(). */
-ngx_uint_t ngx_im_lease_settled(ngx_im_worker_t *w, im_str_t from);
+/* This worker's record counts all that came through it; see counted(). */
+ngx_uint_t ngx_im_lease_settled(ngx_im_worker_t *w, im_str_t from,
+    uint64_t fence);
 
-/* What the worker `to` gets from this one.  NULL: no memory. */
-ngx_im_lease_lend_t *ngx_im_lease_lend(ngx_im_worker_t *w, im_str_t to);
+/* What the worker `to` gets through that channel.  NULL: no memory. */
+ngx_im_lease_lend_t *ngx_im_lease_lend(ngx_im_worker_t *w, im_str_t to,
+    uint64_t fence);
 
-/* It has got a session. */
-void ngx_im_lease_lent(ngx_im_lease_lend_t *lend);
+ngx_im_lend_e ngx_im_lease_lent(const ngx_im_lease_lend_t *lend);
 
-/* Its record counts all that it got. */
+/* Renews the lease, so that Redis says it. */
+void ngx_im_lease_ask(ngx_im_worker_t *w);
+
+/* The other worker has said it, or has died. */
 void ngx_im_lease_repaid(ngx_im_lease_lend_t *lend);
 
 /*

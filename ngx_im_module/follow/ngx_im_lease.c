@@ -17,8 +17,8 @@
 /* What another worker gets from this one.  Owned by sync->lends. */
 struct ngx_im_lease_lend_s {
     im_list_t         link;
-    uint64_t          sessions;    /* ever */
-    ngx_uint_t        open;        /* it may not count all of them yet */
+    uint64_t          fence;       /* of the last channel to it */
+    ngx_im_lend_e     state;
     size_t            len;
     u_char            to[1];
 };
@@ -51,10 +51,22 @@ typedef struct {
 } ngx_im_lease_bufs_t;
 
 
-/* What moves here from another worker's record.  Owned by sync->moves. */
+typedef enum {
+    NGX_IM_MOVE_OPEN = 0,          /* more may come */
+    NGX_IM_MOVE_LAST,              /* what is due is the last of it, */
+    NGX_IM_MOVE_OVER               /* and what is out is */
+} ngx_im_lease_move_e;
+
+
+/*
+ * What moves here from another worker's record, of one channel.  Owned by
+ * sync->moves.
+ */
 typedef struct {
     im_list_t           link;
+    uint64_t            fence;     /* of the channel */
     uint64_t            number;    /* of what is out; 0: nothing is */
+    ngx_im_lease_move_e state;
     ngx_im_lease_sum_t  out;
     ngx_im_lease_sum_t  due;       /* with a renewal behind that */
     size_t              len;
@@ -86,7 +98,7 @@ ngx_im_lease_move_next(ngx_im_sync_t *sync, ngx_im_lease_move_t *move)
 
 
 static ngx_im_lease_move_t *
-ngx_im_lease_move_find(ngx_im_sync_t *sync, im_str_t from)
+ngx_im_lease_move_find(ngx_im_sync_t *sync, im_str_t from, uint64_t fence)
 {
     ngx_im_lease_move_t  *move;
 
@@ -94,10 +106,37 @@ ngx_im_lease_move_find(ngx_im_sync_t *sync, im_str_t from)
          move != NULL;
          move = ngx_im_lease_move_next(sync, move))
     {
-        if (im_str_eq(im_str_set(move->from, move->len), from)) {
+        if (move->fence == fence
+            && im_str_eq(im_str_set(move->from, move->len), from))
+        {
             break;
         }
     }
+
+    return move;
+}
+
+
+/* NULL: no memory. */
+static ngx_im_lease_move_t *
+ngx_im_lease_move(ngx_im_sync_t *sync, im_str_t from, uint64_t fence)
+{
+    ngx_im_lease_move_t  *move;
+
+    move = ngx_im_lease_move_find(sync, from, fence);
+    if (move != NULL) {
+        return move;
+    }
+
+    move = im_calloc(sizeof(ngx_im_lease_move_t) + from.len);
+    if (move == NULL) {
+        return NULL;
+    }
+
+    move->fence = fence;
+    move->len = from.len;
+    im_copy(move->from, from.data, from.len);
+    im_list_insert_tail(&sync->moves, &move->link);
 
     return move;
 }
@@ -116,7 +155,7 @@ ngx_im_lease_lend_next(ngx_im_sync_t *sync, ngx_im_lease_lend_t *lend)
     {
         lend = im_list_data(q, ngx_im_lease_lend_t, link);
 
-        if (lend->open) {
+        if (lend->state == NGX_IM_LEND_OPEN) {
             return lend;
         }
     }
@@ -135,8 +174,12 @@ ngx_im_lease_moves_begin(ngx_im_sync_t *sync)
          move != NULL;
          move = ngx_im_lease_move_next(sync, move))
     {
-        if (move->number == 0 && move->due.sessions > 0) {
+        if (move->number == 0
+            && (move->due.sessions > 0 || move->state == NGX_IM_MOVE_LAST))
+        {
             move->number = ++sync->nmoves;
+            move->state = move->state == NGX_IM_MOVE_LAST ? NGX_IM_MOVE_OVER
+                                                          : move->state;
             move->out = move->due;
             ngx_memzero(&move->due, sizeof(ngx_im_lease_sum_t));
         }
@@ -350,7 +393,7 @@ ngx_im_lease_lends(ngx_im_sync_t *sync, im_link_call_t *call)
     {
         im_link_call_z(call, ">");
         im_link_call_str(call, im_str_set(lend->to, lend->len));
-        im_link_call_uint(call, lend->sessions);
+        im_link_call_uint(call, lend->fence);
     }
 }
 
@@ -382,6 +425,7 @@ ngx_im_lease_record(im_link_call_t *call, const ngx_im_lease_out_t *out)
 
     im_link_call_z(call, "=");
     im_link_call_z(call, out->counts ? "0" : "1");
+    im_link_call_uint(call, out->sync->fence);
     ngx_im_lease_fields(call, values, 1);
 
     call->bytes.failed |= bufs.rules.failed | bufs.rooms.failed
@@ -416,6 +460,8 @@ ngx_im_lease_moves(ngx_im_sync_t *sync, im_link_call_t *call)
 
         im_link_call_z(call, "<");
         im_link_call_uint(call, move->number);
+        im_link_call_uint(call, move->fence);
+        im_link_call_z(call, move->state == NGX_IM_MOVE_OVER ? "1" : "0");
 
         im_link_call_str(call, im_record_counts[IM_COUNT_SESSIONS].name);
         im_link_call_uint(call, sum->sessions);
@@ -436,14 +482,15 @@ ngx_im_lease_moves(ngx_im_sync_t *sync, im_link_call_t *call)
 }
 
 
-/* Redis has the moves of a renewal. */
+/* Redis has the moves of a renewal.  The last ones go at once. */
 static void
 ngx_im_lease_moved(ngx_im_sync_t *sync, uint64_t number)
 {
-    ngx_uint_t            n;
+    ngx_uint_t            n, nlast;
     ngx_im_lease_move_t  *move, *next;
 
     n = 0;
+    nlast = 0;
 
     for (move = ngx_im_lease_move_next(sync, NULL); move != NULL; move = next) {
         next = ngx_im_lease_move_next(sync, move);
@@ -456,10 +503,17 @@ ngx_im_lease_moved(ngx_im_sync_t *sync, uint64_t number)
         move->number = 0;
         ngx_memzero(&move->out, sizeof(ngx_im_lease_sum_t));
 
-        if (move->due.sessions == 0) {
+        if (move->state == NGX_IM_MOVE_LAST) {
+            nlast++;
+
+        } else if (move->due.sessions == 0) {
             im_list_remove(&move->link);
             im_free(move);
         }
+    }
+
+    if (nlast > 0) {
+        ngx_im_lease_renew(sync, 0);
     }
 
     if (n > 0 && sync->events->counted != NULL) {
@@ -528,6 +582,35 @@ ngx_im_lease_answered(ngx_im_sync_t *sync, const im_link_reply_t *reply)
 }
 
 
+/* Three elements for each worker that may not have counted all. */
+static void
+ngx_im_lease_taken(ngx_im_sync_t *sync, const im_link_reply_t *taken)
+{
+    int64_t               what;
+    uint64_t              fence;
+    ngx_uint_t            i;
+    ngx_im_lease_lend_t  *lend, *next;
+
+    for (lend = ngx_im_lease_lend_next(sync, NULL); lend != NULL; lend = next) {
+        next = ngx_im_lease_lend_next(sync, lend);
+
+        for (i = 0; i + 2 < im_link_reply_len(taken); i += 3) {
+            what = im_link_reply_int_at(taken, i + 2, 0);
+
+            if (what > 0
+                && im_str_eq(im_link_reply_str_at(taken, i),
+                             im_str_set(lend->to, lend->len))
+                && im_decimal_decode(im_link_reply_str_at(taken, i + 1), &fence)
+                   == IM_OK
+                && fence == lend->fence)
+            {
+                lend->state = what == 1 ? NGX_IM_LEND_TAKEN : NGX_IM_LEND_DEAD;
+            }
+        }
+    }
+}
+
+
 /* What had become of the lease; 0: it went on, or there is no reply. */
 static uint64_t
 ngx_im_lease_renewed(ngx_im_sync_t *sync, const im_link_reply_t *reply)
@@ -538,7 +621,7 @@ ngx_im_lease_renewed(ngx_im_sync_t *sync, const im_link_reply_t *reply)
         return 0;
     }
 
-    if (!im_link_reply_is_array(reply, 5)) {
+    if (!im_link_reply_is_array(reply, 6)) {
         ngx_im_link_complain(sync->worker->log, reply, "lease");
         return 0;
     }
@@ -582,7 +665,7 @@ ngx_im_lease_forgotten(ngx_im_sync_t *sync)
     ngx_im_lease_lend_t  *lend;
 
     while ((lend = ngx_im_lease_lend_next(sync, NULL)) != NULL) {
-        lend->open = 0;
+        lend->state = NGX_IM_LEND_DEAD;
     }
 }
 
@@ -600,8 +683,9 @@ ngx_im_lease_handler(const im_link_reply_t *reply, void *data)
 
     state = ngx_im_lease_renewed(sync, reply);
 
-    if (im_link_reply_is_array(reply, 5)) {
+    if (im_link_reply_is_array(reply, 6)) {
         ngx_im_lease_moved(sync, out->moves);
+        ngx_im_lease_taken(sync, im_link_reply_at(reply, 5));
     }
 
     if (state == 2) {
@@ -721,13 +805,14 @@ ngx_im_lease_cleanup(ngx_im_sync_t *sync)
 }
 
 
-ngx_im_lease_lend_t *
-ngx_im_lease_lend(ngx_im_worker_t *w, im_str_t to)
+/* NULL: it got nothing. */
+static ngx_im_lease_lend_t *
+ngx_im_lease_lend_find(ngx_im_sync_t *sync, im_str_t to)
 {
     im_list_t            *q;
     ngx_im_lease_lend_t  *lend;
 
-    im_list_each(q, &w->sync->lends) {
+    im_list_each(q, &sync->lends) {
         lend = im_list_data(q, ngx_im_lease_lend_t, link);
 
         if (im_str_eq(im_str_set(lend->to, lend->len), to)) {
@@ -735,50 +820,70 @@ ngx_im_lease_lend(ngx_im_worker_t *w, im_str_t to)
         }
     }
 
-    lend = im_calloc(sizeof(ngx_im_lease_lend_t) + to.len);
+    return NULL;
+}
 
-    if (lend != NULL) {
+
+ngx_im_lease_lend_t *
+ngx_im_lease_lend(ngx_im_worker_t *w, im_str_t to, uint64_t fence)
+{
+    ngx_im_lease_lend_t  *lend;
+
+    lend = ngx_im_lease_lend_find(w->sync, to);
+
+    if (lend == NULL) {
+        lend = im_calloc(sizeof(ngx_im_lease_lend_t) + to.len);
+        if (lend == NULL) {
+            return NULL;
+        }
+
         lend->len = to.len;
         im_copy(lend->to, to.data, to.len);
         im_list_insert_tail(&w->sync->lends, &lend->link);
     }
 
+    lend->fence = fence;
+    lend->state = NGX_IM_LEND_OPEN;
+    w->sync->fence = fence;
+
     return lend;
 }
 
 
-void
-ngx_im_lease_lent(ngx_im_lease_lend_t *lend)
+ngx_im_lend_e
+ngx_im_lease_lent(const ngx_im_lease_lend_t *lend)
 {
-    lend->sessions++;
-    lend->open = 1;
+    return lend->state;
+}
+
+
+void
+ngx_im_lease_ask(ngx_im_worker_t *w)
+{
+    if (w->sync->registry && w->sync->asked == 0) {
+        ngx_im_lease_renew(w->sync, 0);
+    }
 }
 
 
 void
 ngx_im_lease_repaid(ngx_im_lease_lend_t *lend)
 {
-    lend->open = 0;
+    if (lend->state == NGX_IM_LEND_OPEN) {
+        lend->state = NGX_IM_LEND_TAKEN;
+    }
 }
 
 
 ngx_int_t
-ngx_im_lease_took(ngx_im_worker_t *w, im_str_t from,
+ngx_im_lease_took(ngx_im_worker_t *w, im_str_t from, uint64_t fence,
     const ngx_im_lent_t *lent)
 {
     ngx_im_lease_move_t  *move;
 
-    move = ngx_im_lease_move_find(w->sync, from);
-
+    move = ngx_im_lease_move(w->sync, from, fence);
     if (move == NULL) {
-        move = im_calloc(sizeof(ngx_im_lease_move_t) + from.len);
-        if (move == NULL) {
-            return NGX_ERROR;
-        }
-
-        move->len = from.len;
-        im_copy(move->from, from.data, from.len);
-        im_list_insert_tail(&w->sync->moves, &move->link);
+        return NGX_ERROR;
     }
 
     move->due.sessions++;
@@ -791,18 +896,26 @@ ngx_im_lease_took(ngx_im_worker_t *w, im_str_t from,
 
 
 void
-ngx_im_lease_settle(ngx_im_worker_t *w)
+ngx_im_lease_settle(ngx_im_worker_t *w, im_str_t from, uint64_t fence)
 {
-    if (!im_list_empty(&w->sync->moves) && w->sync->registry) {
+    ngx_im_lease_move_t  *move;
+
+    move = ngx_im_lease_move(w->sync, from, fence);
+
+    if (move != NULL) {
+        move->state = NGX_IM_MOVE_LAST;
+    }
+
+    if (move != NULL && w->sync->registry) {
         ngx_im_lease_renew(w->sync, 0);
     }
 }
 
 
 ngx_uint_t
-ngx_im_lease_settled(ngx_im_worker_t *w, im_str_t from)
+ngx_im_lease_settled(ngx_im_worker_t *w, im_str_t from, uint64_t fence)
 {
-    return ngx_im_lease_move_find(w->sync, from) == NULL;
+    return ngx_im_lease_move_find(w->sync, from, fence) == NULL;
 }
 
 

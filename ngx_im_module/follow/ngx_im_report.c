@@ -233,16 +233,23 @@ ngx_im_report_members(ngx_im_worker_t *w, im_link_call_t *call,
 }
 
 
-/* Of "count:version"; 0: it is something else. */
+/* Of "count:version" or "count:version:lent"; 0: it is something else. */
 static uint64_t
 ngx_im_report_version(im_str_t stored)
 {
+    size_t   n;
     u_char  *p, *end;
 
     end = stored.data + stored.len;
     p = im_str_chr(stored, ':');
 
-    return p != NULL ? ngx_max(ngx_atoi(p + 1, end - p - 1), 0) : 0;
+    if (p == NULL) {
+        return 0;
+    }
+
+    for (p++, n = 0; p + n < end && p[n] != ':'; n++) { /* void */ }
+
+    return ngx_max(ngx_atoi(p, n), 0);
 }
 
 
@@ -932,6 +939,7 @@ ngx_im_report_take(void *ctx, im_str_t from, im_route_t **routes,
     im_link_call_str(call, im_buf_str(&w->id));
     im_link_call_str(call, from);
     im_link_call_z(call, NGX_IM_REPORT_TTL);
+    im_link_call_uint(call, takings[0].fence);
 
     for (i = 0; i < n; i++) {
         ngx_im_report_take_topic(w, call, &takings[i]);

@@ -46,6 +46,7 @@ struct ngx_im_sync_s {
     im_list_t         moves;       /* from other workers' records */
     im_list_t         lends;       /* what other workers got from this one */
     uint64_t          nmoves;
+    uint64_t          fence;       /* of the last channel to another worker */
     ngx_uint_t        ncounts;     /* renewals with counts that are out */
     ngx_msec_t        held_at;     /* the last time, or the end of it */
     unsigned          ready:1;     /* the registry was up once, */

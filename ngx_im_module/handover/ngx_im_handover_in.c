@@ -35,6 +35,7 @@ typedef enum {
     NGX_IM_IN_GREETING = 0,      /* its HELLO comes */
     NGX_IM_IN_TAKING,            /* its sessions come */
     NGX_IM_IN_LEFT,              /* it is gone; parked sessions still come */
+    /* these are without a channel, too: the other worker asks Redis then */
     NGX_IM_IN_ENDED,             /* no more come; Redis moves their topics */
     NGX_IM_IN_COUNTING,          /* Redis moves what it counts of them */
     NGX_IM_IN_SETTLED            /* the other end closes the channel */
@@ -146,10 +147,13 @@ ngx_im_in_hang_up(ngx_im_in_t *from)
         ngx_im_channel_close(from->channel);
         from->channel = NULL;
     }
+
+    if (from->who != NULL) {
+        from->who->forwards = 0;
+    }
 }
 
 
-/* Sessions that have come are this worker's, whatever becomes of the other. */
 static void
 ngx_im_in_close(ngx_im_in_t *from)
 {
@@ -160,16 +164,7 @@ ngx_im_in_close(ngx_im_in_t *from)
 
     ngx_im_in_hang_up(from);
 
-    while (!im_list_empty(&from->parked)) {
-        ngx_im_in_parked_free(ngx_im_in_first(from));
-    }
-
     if (from->who != NULL) {
-        if (from->state < NGX_IM_IN_ENDED && w->follow != NULL) {
-            (void) im_follow_settle(w->follow, from->who->id);
-            ngx_im_lease_settle(w);
-        }
-
         ngx_im_from_close(from->who);
     }
 
@@ -188,6 +183,88 @@ ngx_im_in_close(ngx_im_in_t *from)
 
     w->ntaking--;
     ngx_im_handover_out_look(w);
+}
+
+
+/* Followers of these topics know what they knew at the other worker. */
+static void
+ngx_im_in_infos(ngx_im_in_t *from)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < from->ntopics; i++) {
+        ngx_im_info_came(from->topics[i].topic, from->topics[i].info);
+    }
+}
+
+
+/*
+ * Redis moves first the topics of the sessions, then what it counts of them.
+ * Without a channel that is all.  If none has come, and the other worker knows
+ * that, Redis isn't needed.
+ */
+static void
+ngx_im_in_settle(ngx_im_in_t *from)
+{
+    im_buf_t          b;
+    ngx_im_worker_t  *w;
+
+    w = from->in->worker;
+
+    if (from->state == NGX_IM_IN_ENDED
+        && (w->follow == NULL
+            || im_follow_settle(w->follow, from->who->id, from->who->fence)
+               == IM_OK))
+    {
+        ngx_im_in_state(from, NGX_IM_IN_COUNTING);
+
+        if (w->follow != NULL) {
+            ngx_im_in_infos(from);
+        }
+
+        if (w->follow != NULL && (from->ntaken > 0 || from->channel == NULL)) {
+            ngx_im_lease_settle(w, from->who->id, from->who->fence);
+        }
+    }
+
+    if (from->state != NGX_IM_IN_COUNTING
+        || (w->follow != NULL
+            && !ngx_im_lease_settled(w, from->who->id, from->who->fence)))
+    {
+        return;
+    }
+
+    ngx_im_in_state(from, NGX_IM_IN_SETTLED);
+
+    if (from->channel == NULL) {
+        ngx_im_in_close(from);
+        return;
+    }
+
+    im_buf_init(&b, IM_HANDOVER_MAX);
+    ngx_im_channel_send(from->channel, IM_HANDOVER_SETTLED, &b, NULL, 0, 0);
+}
+
+
+/* Sessions that have come are this worker's, whatever becomes of the other. */
+static void
+ngx_im_in_over(ngx_im_in_t *from)
+{
+    ngx_im_in_hang_up(from);
+
+    while (!im_list_empty(&from->parked)) {
+        ngx_im_in_parked_free(ngx_im_in_first(from));
+    }
+
+    if (from->who == NULL || from->state == NGX_IM_IN_SETTLED) {
+        ngx_im_in_close(from);
+        return;
+    }
+
+    if (from->state < NGX_IM_IN_ENDED) {
+        ngx_im_in_state(from, NGX_IM_IN_ENDED);
+        ngx_im_in_settle(from);
+    }
 }
 
 
@@ -223,7 +300,7 @@ ngx_im_in_lost(ngx_im_channel_t *ch, const char *why)
         return;
     }
 
-    ngx_im_in_close(from);
+    ngx_im_in_over(from);
 }
 
 
@@ -235,7 +312,7 @@ ngx_im_in_fault(ngx_im_in_t *from, im_handover_type_e type, const char *what)
                   "message \"%s\" %s", from->pid, im_handover_names[type],
                   what);
 
-    ngx_im_in_close(from);
+    ngx_im_in_over(from);
 }
 
 
@@ -299,7 +376,7 @@ ngx_im_in_hello(ngx_im_in_t *from, ngx_im_in_body_t *body)
 
     from->who = ngx_im_from_create(hello.worker,
                                    hello.zone == ngx_im_zone_id(w)
-                                   ? from->pid : 0);
+                                   ? from->pid : 0, hello.fence);
     if (from->who == NULL) {
         ngx_im_in_close(from);
         return;
@@ -520,7 +597,9 @@ ngx_im_in_adopted(ngx_im_in_t *from, const im_handover_session_t *record,
     lent.nsubs = record->nsubs;
     lent.nhosts = w->hosts.count - nhosts;
 
-    if (ngx_im_lease_took(w, from->who->id, &lent) != NGX_OK) {
+    if (ngx_im_lease_took(w, from->who->id, from->who->fence, &lent)
+        != NGX_OK)
+    {
         ngx_log_error(NGX_LOG_ERR, w->log, 0,
                       "im: a session that moved is counted twice until the "
                       "worker that had it ends: no memory");
@@ -799,7 +878,7 @@ ngx_im_in_look_handler(ngx_event_t *ev)
             ngx_im_in_unpark(from);
 
             if (im_list_empty(&from->parked)) {
-                ngx_im_in_close(from);
+                ngx_im_in_over(from);
             }
         }
     }
@@ -855,51 +934,6 @@ ngx_im_in_entries(ngx_im_in_t *from, ngx_im_in_body_t *body)
 }
 
 
-/* Followers of these topics know what they knew at the other worker. */
-static void
-ngx_im_in_infos(ngx_im_in_t *from)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < from->ntopics; i++) {
-        ngx_im_info_came(from->topics[i].topic, from->topics[i].info);
-    }
-}
-
-
-/* Redis moves first the topics of the sessions, then what it counts of them. */
-static void
-ngx_im_in_settle(ngx_im_in_t *from)
-{
-    im_buf_t          b;
-    ngx_im_worker_t  *w;
-
-    w = from->in->worker;
-
-    if (from->state == NGX_IM_IN_ENDED
-        && (w->follow == NULL
-            || im_follow_settle(w->follow, from->who->id) == IM_OK))
-    {
-        ngx_im_in_state(from, NGX_IM_IN_COUNTING);
-
-        if (w->follow != NULL) {
-            ngx_im_in_infos(from);
-            ngx_im_lease_settle(w);
-        }
-    }
-
-    if (from->state == NGX_IM_IN_COUNTING
-        && (w->follow == NULL || ngx_im_lease_settled(w, from->who->id)))
-    {
-        ngx_im_in_state(from, NGX_IM_IN_SETTLED);
-
-        im_buf_init(&b, IM_HANDOVER_MAX);
-        ngx_im_channel_send(from->channel, IM_HANDOVER_SETTLED, &b, NULL, 0,
-                            0);
-    }
-}
-
-
 static void
 ngx_im_in_end(ngx_im_in_t *from, ngx_im_in_body_t *body)
 {
@@ -911,7 +945,7 @@ ngx_im_in_end(ngx_im_in_t *from, ngx_im_in_body_t *body)
 void
 ngx_im_handover_in_counted(ngx_im_worker_t *w)
 {
-    im_list_t             *q;
+    im_list_t             *q, *next;
     ngx_im_handover_in_t  *in;
 
     in = w->handover_in;
@@ -920,7 +954,8 @@ ngx_im_handover_in_counted(ngx_im_worker_t *w)
         return;
     }
 
-    im_list_each(q, &in->channels) {
+    for (q = im_list_first(&in->channels); q != &in->channels; q = next) {
+        next = im_list_next(q);
         ngx_im_in_settle(im_list_data(q, ngx_im_in_t, link));
     }
 }

@@ -12,6 +12,10 @@
  *
  * When none has moved for 5 s, and the other worker has got no further topic,
  * the rest stays.
+ *
+ * If the channel breaks, this worker may not know which sessions live there.
+ * What it counts of them it counts on until Redis says that the other worker
+ * counts all that it has got, or until that one has died.
  */
 
 #include "ngx_im_handover_out.h"
@@ -29,6 +33,8 @@
 #define NGX_IM_OUT_WAVE     5000     /* ms, without progress */
 #define NGX_IM_OUT_STEP     1000     /* ms: of them, at most, at a time */
 #define NGX_IM_OUT_LINGER   2000     /* ms, for the last words to Redis */
+#define NGX_IM_OUT_OWED     15000    /* ms: longer than a lease */
+#define NGX_IM_OUT_ASK      500      /* ms: Redis is asked so often, at least */
 #define NGX_IM_OUT_BODY     57344    /* bytes: a packet, if one can be */
 
 
@@ -36,6 +42,7 @@ typedef enum {
     NGX_IM_OUT_CONNECTING = 0,   /* it looks for the other worker */
     NGX_IM_OUT_GREETING,         /* HELLO is out */
     NGX_IM_OUT_MOVING,           /* sessions go */
+    NGX_IM_OUT_OWING,            /* the channel has broken */
     NGX_IM_OUT_FREEZING,         /* reports to Redis come to their end */
     NGX_IM_OUT_ENDING,           /* END is out */
     NGX_IM_OUT_LEAVING,          /* the topics are left */
@@ -77,6 +84,11 @@ struct ngx_im_handover_out_s {
     ngx_im_channel_t   *channel;         /* or NULL */
     ngx_pid_t           pid;             /* of the other worker */
     ngx_im_lease_lend_t *lend;           /* what it gets; NULL: no Redis */
+    uint64_t            fence;           /* of the channel, */
+    ngx_uint_t          went;            /* and sessions before it */
+    ngx_msec_t          owed;            /* since then */
+    ngx_msec_t          asked;           /* Redis, then, */
+    ngx_msec_t          pause;           /* and again behind this */
     ngx_event_t         event;           /* not cancelable */
     ngx_event_t         turn;            /* posted */
     ngx_msec_t          begin;
@@ -98,6 +110,7 @@ struct ngx_im_handover_out_s {
     ngx_uint_t          nstayed[NGX_IM_STAYED];
     uint32_t           *stays;           /* generations, by index */
     uint32_t            nstays;
+    const char         *why;             /* the channel has broken */
     unsigned            same:1;          /* the other one has the same zone */
     unsigned            quits:1;         /* it ends itself */
 };
@@ -111,7 +124,7 @@ static void
 ngx_im_out_state(ngx_im_handover_out_t *out, ngx_im_out_state_e state)
 {
     out->state = state;
-    out->worker->opening = state <= NGX_IM_OUT_MOVING;
+    out->worker->opening = state <= NGX_IM_OUT_OWING;
 }
 
 
@@ -236,6 +249,11 @@ ngx_im_out_release(ngx_im_handover_out_t *out, int moved)
     ngx_uint_t           i;
     im_topic_t          *topic;
     ngx_im_out_topic_t  *t;
+
+    if (out->lend != NULL) {
+        im_follow_pass(out->worker->follow, out->fence);
+        ngx_im_lease_repaid(out->lend);
+    }
 
     for (i = 0; i < out->ntopics; i++) {
         t = out->numbers[i];
@@ -459,11 +477,77 @@ ngx_im_out_abandon(ngx_im_handover_out_t *out)
             continue;
         }
 
-        ngx_im_pack_gone(s, 0);
+        ngx_im_pack_gone(s, 0, 1);
         out->nlost++;
     }
 
     out->nflights = 0;
+}
+
+
+/* Redis is asked at once, and then less often. */
+static void
+ngx_im_out_ask(ngx_im_handover_out_t *out)
+{
+    if (ngx_current_msec - out->asked < out->pause) {
+        return;
+    }
+
+    out->asked = ngx_current_msec;
+    out->pause = ngx_min(out->pause * 2, NGX_IM_OUT_ASK);
+
+    ngx_im_lease_ask(out->worker);
+}
+
+
+/*
+ * What has become of the sessions that went through a channel that has broken.
+ * No process has that number any more: nothing comes from it.
+ */
+static ngx_im_lend_e
+ngx_im_out_owed(ngx_im_handover_out_t *out)
+{
+    if (out->lend == NULL || out->nmoved + out->nlost == out->went) {
+        return NGX_IM_LEND_TAKEN;
+    }
+
+    if ((kill(out->pid, 0) == -1 && ngx_errno == ESRCH)
+        || ngx_current_msec - out->owed >= NGX_IM_OUT_OWED)
+    {
+        return NGX_IM_LEND_DEAD;
+    }
+
+    return ngx_im_lease_lent(out->lend);
+}
+
+
+/* Sessions that can't move any more don't wait for it. */
+static void
+ngx_im_out_owing(ngx_im_handover_out_t *out)
+{
+    ngx_im_lend_e  owed;
+
+    owed = ngx_im_out_owed(out);
+
+    if (owed == NGX_IM_LEND_OPEN) {
+
+        if (ngx_im_out_late(out)) {
+            ngx_im_out_stay_all(out);
+        }
+
+        ngx_im_out_ask(out);
+        ngx_im_out_look(out, ngx_min(out->pause, NGX_IM_OUT_STEP / 20));
+        return;
+    }
+
+    ngx_im_out_release(out, owed == NGX_IM_LEND_TAKEN);
+
+    if (++out->tries < NGX_IM_OUT_TRIES && !ngx_im_out_late(out)) {
+        ngx_im_out_again(out);
+        return;
+    }
+
+    ngx_im_out_failed(out, 0, out->why);
 }
 
 
@@ -484,19 +568,20 @@ ngx_im_out_lost(ngx_im_channel_t *ch, const char *why)
     }
 
     ngx_im_out_abandon(out);
-    ngx_im_out_release(out, 0);
 
     ngx_log_error(NGX_LOG_WARN, out->worker->log, 0,
                   "im: the channel to the next worker of slot %ui is lost: "
                   "%s; %ui sessions were in flight", out->slot, why,
                   out->nlost - n);
 
-    if (++out->tries < NGX_IM_OUT_TRIES && !ngx_im_out_late(out)) {
-        ngx_im_out_again(out);
-        return;
-    }
+    out->why = why;
+    out->owed = ngx_current_msec;
+    out->asked = ngx_current_msec;
+    out->pause = NGX_IM_OUT_LOOK;
 
-    ngx_im_out_failed(out, 0, why);
+    ngx_im_out_state(out, NGX_IM_OUT_OWING);
+    ngx_im_out_close(out);
+    ngx_im_out_owing(out);
 }
 
 
@@ -803,6 +888,7 @@ static void (*const  ngx_im_out_steps[])(ngx_im_handover_out_t *out) = {
     ngx_im_out_connect,
     ngx_im_out_waiting,
     ngx_im_out_moving,
+    ngx_im_out_owing,
     ngx_im_out_freezing,
     ngx_im_out_waiting,
     ngx_im_out_leaving,
@@ -890,7 +976,7 @@ ngx_im_out_welcome(ngx_im_handover_out_t *out, im_str_t body)
     }
 
     if (w->follow != NULL) {
-        out->lend = ngx_im_lease_lend(w, welcome.worker);
+        out->lend = ngx_im_lease_lend(w, welcome.worker, out->fence);
 
         if (out->lend == NULL) {
             ngx_im_out_failed(out, 0, "no memory");
@@ -992,11 +1078,7 @@ ngx_im_out_moved(ngx_im_handover_out_t *out, ngx_im_session_t *s,
         ngx_im_channel_send(out->channel, IM_HANDOVER_LATE, &b, NULL, 0, 0);
     }
 
-    ngx_im_pack_gone(s, out->same);
-
-    if (out->lend != NULL) {
-        ngx_im_lease_lent(out->lend);
-    }
+    ngx_im_pack_gone(s, out->same, 0);
 
     out->nmoved++;
     out->tries = 0;
@@ -1064,10 +1146,6 @@ static void
 ngx_im_out_settled(ngx_im_handover_out_t *out, im_str_t body)
 {
     ngx_im_out_release(out, 1);
-
-    if (out->lend != NULL) {
-        ngx_im_lease_repaid(out->lend);
-    }
 
     if (out->quits && !ngx_im_out_late(out)) {
         ngx_im_out_again(out);
@@ -1138,9 +1216,15 @@ ngx_im_out_hello(ngx_im_handover_out_t *out)
 
     ngx_memzero(&hello, sizeof(im_handover_hello_t));
 
+    out->lend = NULL;
+    out->went = out->nmoved + out->nlost;
+    out->fence = out->worker->follow != NULL
+                 ? im_follow_fence(out->worker->follow) : 0;
+
     hello.version = IM_HANDOVER_VERSION;
     hello.pid = (uint32_t) ngx_pid;
     hello.zone = ngx_im_zone_id(out->worker);
+    hello.fence = out->fence;
     hello.worker = ngx_im_channel_id(out->worker);
 
     im_buf_init(&b, IM_HANDOVER_MAX);

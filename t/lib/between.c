@@ -13,6 +13,7 @@
  *   hold TYPE [N]   the next packet of that type (a number), or the Nth, waits,
  *               and so do all packets after it, in both directions
  *   go          all that waits is passed on
+ *   cut         all channels end; what waits is lost, and both workers live
  *   sync        says "synced" once there is no packet that it has not read
  *
  * It says, one a line:
@@ -327,6 +328,7 @@ place(const char *path)
 static int
 command(void)
 {
+    int   i;
     char  line[64];
 
     if (fgets(line, sizeof(line), stdin) == NULL) {
@@ -339,6 +341,14 @@ command(void)
 
     } else if (strncmp(line, "sync", 4) == 0) {
         syncs = 1;
+
+    } else if (strncmp(line, "cut", 3) == 0) {
+        hold = 0;
+        held = 0;
+
+        for (i = 0; i < nends; i++) {
+            end_close(&ends[i]);
+        }
 
     } else {
         hold = 0;

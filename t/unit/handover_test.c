@@ -755,6 +755,7 @@ test_hello(void **state)
     hello.pid = 4711;
     hello.workers = 3;
     hello.zone = 0x123456789abcdef0;
+    hello.fence = 0x1234500000000;
     hello.worker = im_str_z("node.0.k3j2");
 
     im_handover_hello_encode(&b, &hello);
@@ -763,6 +764,7 @@ test_hello(void **state)
     assert_int_equal(back.pid, 4711);
     assert_int_equal(back.workers, 3);
     assert_true(back.zone == hello.zone);
+    assert_true(back.fence == hello.fence);
     test_str(back.worker, "node.0.k3j2");
 
     for (i = 0; i < b.len; i++) {

@@ -22,12 +22,14 @@
 #define NENTRIES   4096
 #define STEPS      600
 #define NMARKS     1024
+#define FENCES     (1ull << 32)
 
 
 typedef struct {
     int            routed;
     uint64_t       count;
     uint64_t       version;
+    uint64_t       lent;         /* taken from it, of this fence's versions */
     uint64_t       left;         /* version of a leave */
     unsigned       members;      /* bits of sessions */
 } share_t;
@@ -69,8 +71,8 @@ typedef struct {
 } session_t;
 
 
-typedef enum { FLOW_IDLE, FLOW_MOVING, FLOW_FREEZING, FLOW_SETTLING, FLOW_DONE }
-    flow_e;
+typedef enum { FLOW_IDLE, FLOW_MOVING, FLOW_FREEZING, FLOW_SETTLING, FLOW_OWING,
+    FLOW_DONE } flow_e;
 
 
 typedef struct {
@@ -80,7 +82,9 @@ typedef struct {
     unsigned       named;        /* bits of topics */
     im_topic_t    *pinned[NTOPICS];
     im_topic_t    *held[NTOPICS];
-    int            broken;
+    uint64_t       fence;
+    int            settled;      /* the new worker knows that it has broken */
+    int            dead;         /* for the old one */
 } flow_t;
 
 
@@ -151,7 +155,9 @@ static unsigned       nepochs;
 static uint64_t       now;
 static int            exact;          /* Redis has heard of all sessions */
 static int            gaps;           /* some were not routed */
+static unsigned       cut[NTOPICS];   /* sessions that may still count */
 static unsigned       nmoved, nagain, nnotified, ncaught, nresent, nkept;
+static unsigned       nbroken, nlent;
 
 
 #define trace(...)                                                            \
@@ -666,6 +672,20 @@ redis_begin(rtopic_t *rt)
 }
 
 
+/* counted() of meta.lua */
+static void
+redis_count(share_t *share, uint64_t count, uint64_t version)
+{
+    if (!share->routed || share->version / FENCES != version / FENCES) {
+        share->lent = 0;
+    }
+
+    share->routed = 1;
+    share->count = count - im_min(count, share->lent);
+    share->version = version;
+}
+
+
 /* route.lua */
 static void
 redis_report(call_t *call)
@@ -689,9 +709,7 @@ redis_report(call_t *call)
 
     } else if (call->applied) {
         redis_begin(rt);
-        share->routed = 1;
-        share->count = report->count;
-        share->version = report->version;
+        redis_count(share, report->count, report->version);
         share->members = ((report->all ? 0 : share->members) & ~call->del)
                          | call->add;
     }
@@ -732,13 +750,17 @@ redis_take(call_t *call)
         return;
     }
 
-    if (other->routed) {
+    if (other->routed && other->version < taking->fence) {
+        if (other->version < taking->fence - FENCES) {
+            other->version = taking->fence - FENCES;
+            other->lent = 0;
+        }
+
         other->count -= im_min(other->count, taking->moved);
+        other->lent += taking->moved;
     }
 
-    share->routed = 1;
-    share->count = taking->count;
-    share->version = taking->version;
+    redis_count(share, taking->count, taking->version);
 
     other->members &= ~(call->add | call->del);
     share->members |= call->add;
@@ -770,7 +792,7 @@ redis_read(call_t *call)
 static void
 check_exact(const char *when)
 {
-    unsigned  t, s, w, count, seen, members;
+    unsigned  t, s, w, count, ncut, seen, members;
     uint64_t  sum;
     share_t  *share;
 
@@ -787,6 +809,8 @@ check_exact(const char *when)
             share = &redis[t].shares[w];
             sum += share->routed ? share->count : 0;
 
+            nlent += share->routed && share->lent > 0;
+
             if (exact && (seen & share->members)) {
                 wrong("%s: members %x of \"%s\" are there twice", when,
                       seen & share->members, names[t]);
@@ -795,7 +819,14 @@ check_exact(const char *when)
             seen |= share->members;
         }
 
-        if (exact && (sum != count || seen != members)) {
+        for (s = 0, ncut = 0; s < NSESSIONS; s++) {
+            ncut += (cut[t] & ~members & (1u << s)) != 0;
+        }
+
+        if (exact && (sum < count || sum > count + ncut
+                      || (seen & ~cut[t]) != (members & ~cut[t])
+                      || (seen & members) != members))
+        {
             wrong("%s: \"%s\" has %u followers, %x; Redis has %u, %x", when,
                   names[t], count, members, (unsigned) sum, seen);
         }
@@ -1117,6 +1148,22 @@ join(unsigned s, unsigned t)
 
 /* Handover. */
 
+/* A channel. */
+static void
+flow_begin(flow_t *flow)
+{
+    flow->state = FLOW_MOVING;
+    flow->named = 0;
+    flow->fence = im_follow_fence(&workers[flow->from].follow);
+
+    workers[flow->to].taken &= ~(1u << flow->from);
+    memset(flow->held, 0, sizeof(flow->held));
+    memset(flow->pinned, 0, sizeof(flow->pinned));
+
+    trace("%s goes to %s\n", workers[flow->from].id, workers[flow->to].id);
+}
+
+
 /* The topics that the old worker names. */
 static void
 flow_name(flow_t *flow)
@@ -1209,6 +1256,12 @@ flow_pack(flow_t *flow, unsigned s)
     trace("session %u is packed\n", s);
 
     sessions[s].flight = 1;
+
+    for (t = 0; t < NTOPICS; t++) {
+        if (sessions[s].topics & (1u << t)) {
+            im_follow_going(sessions[s].subs[t], 1);
+        }
+    }
 }
 
 
@@ -1223,6 +1276,7 @@ session_thaw(unsigned s)
 
     for (t = 0; t < NTOPICS; t++) {
         if (sessions[s].topics & (1u << t)) {
+            im_follow_going(sessions[s].subs[t], 0);
             sessions[s].got[t] = sessions[s].subs[t]->log->topic->seq;
             sessions[s].marks[t] = im_follow_mark(sessions[s].subs[t]
                                                   ->log->topic);
@@ -1299,7 +1353,7 @@ session_upto(unsigned s, unsigned t, im_topic_t *topic, uint64_t last)
 
 /* What came between is in the window; the old worker lets it go. */
 static void
-session_moved(flow_t *flow, unsigned s)
+session_moved(flow_t *flow, unsigned s, int lost)
 {
     int          last;
     unsigned     t;
@@ -1335,7 +1389,7 @@ session_moved(flow_t *flow, unsigned s)
 
         session_upto(s, t, topic, topic->seq);
 
-        im_follow_gone(&old->follow, sessions[s].subs[t]);
+        im_follow_gone(&old->follow, sessions[s].subs[t], lost);
         topic = im_hub_leave(&old->hub, sessions[s].subs[t], &last);
         im_sub_destroy(&old->hub.logs, sessions[s].subs[t]);
         assert_false(last);
@@ -1345,8 +1399,9 @@ session_moved(flow_t *flow, unsigned s)
 }
 
 
-static void
-flow_unpack(flow_t *flow, unsigned s)
+/* False: it is the old one's. */
+static int
+flow_adopt(flow_t *flow, unsigned s, int lost)
 {
     unsigned   t;
     worker_t  *w;
@@ -1354,8 +1409,7 @@ flow_unpack(flow_t *flow, unsigned s)
     w = &workers[flow->to];
 
     if (!flow_fits(flow, s)) {
-        session_thaw(s);
-        return;
+        return 0;
     }
 
     for (t = 0; t < NTOPICS; t++) {
@@ -1368,8 +1422,7 @@ flow_unpack(flow_t *flow, unsigned s)
 
         if (sessions[s].next[t] == NULL) {
             session_reject(w, s, t);
-            session_thaw(s);
-            return;
+            return 0;
         }
 
     }
@@ -1383,7 +1436,7 @@ flow_unpack(flow_t *flow, unsigned s)
         im_sub_live(&w->hub.logs, sessions[s].next[t]);
 
         if (im_follow_take(&w->follow, sessions[s].next[t],
-                           im_str_z(workers[flow->from].id))
+                           im_str_z(workers[flow->from].id), flow->fence)
             != IM_OK)
         {
             exact = 0;
@@ -1393,7 +1446,46 @@ flow_unpack(flow_t *flow, unsigned s)
 
     trace("session %u is at %s\n", s, w->id);
 
-    session_moved(flow, s);
+    session_moved(flow, s, lost);
+
+    return 1;
+}
+
+
+static void
+flow_unpack(flow_t *flow, unsigned s)
+{
+    if (!flow_adopt(flow, s, 0)) {
+        session_thaw(s);
+    }
+}
+
+
+/* It was on its way, and is nowhere. */
+static void
+session_cut(flow_t *flow, unsigned s)
+{
+    int        last;
+    unsigned   t;
+    worker_t  *old;
+
+    trace("session %u is cut\n", s);
+
+    old = &workers[flow->from];
+    sessions[s].flight = 0;
+
+    for (t = 0; t < NTOPICS; t++) {
+        if (sessions[s].topics & (1u << t)) {
+            im_follow_gone(&old->follow, sessions[s].subs[t], 1);
+            (void) im_hub_leave(&old->hub, sessions[s].subs[t], &last);
+            im_sub_destroy(&old->hub.logs, sessions[s].subs[t]);
+            assert_false(last);
+            cut[t] |= 1u << s;
+        }
+    }
+
+    sessions[s].topics = 0;
+    sessions[s].live = 0;
 }
 
 
@@ -1439,6 +1531,8 @@ flow_over(flow_t *flow, int moved)
 
     trace("%s is over, moved %d\n", workers[flow->from].id, moved);
 
+    im_follow_pass(&workers[flow->from].follow, flow->fence);
+
     for (t = 0; t < NTOPICS; t++) {
         if (flow->held[t] != NULL) {
             im_follow_release(&workers[flow->from].follow, flow->held[t],
@@ -1455,22 +1549,72 @@ flow_over(flow_t *flow, int moved)
 
 
 static void
+flow_settle(flow_t *flow)
+{
+    flow->settled = 1;
+
+    if (im_follow_settle(&workers[flow->to].follow,
+                         im_str_z(workers[flow->from].id), flow->fence)
+        == IM_OK)
+    {
+        workers[flow->to].taken |= 1u << flow->from;
+    }
+}
+
+
+/*
+ * What was on its way has come, or is lost; what was not sent yet is here.  The
+ * old worker has no answer.
+ */
+static void
 flow_break(flow_t *flow)
 {
     unsigned  s;
 
+    trace("%s is cut off\n", workers[flow->from].id);
+
     for (s = 0; s < NSESSIONS; s++) {
-        if (sessions[s].worker == flow->from && sessions[s].flight) {
+        if (sessions[s].worker != flow->from || !sessions[s].flight) {
+            continue;
+        }
+
+        if (chance(3)) {
             session_thaw(s);
+
+        } else if (chance(4) || !flow_adopt(flow, s, 1)) {
+            session_cut(flow, s);
         }
     }
 
-    exact = 0;
-    flow->broken = 1;
+    nbroken++;
+    flow->state = FLOW_OWING;
+    flow->settled = 0;
+    flow->dead = chance(4);
+}
 
-    (void) im_follow_settle(&workers[flow->to].follow,
-                            im_str_z(workers[flow->from].id));
-    flow_over(flow, 0);
+
+/* The two hear of it one after the other. */
+static void
+flow_owe(flow_t *flow)
+{
+    if (!flow->settled && chance(3)) {
+        flow_settle(flow);
+    }
+
+    if ((workers[flow->to].taken & (1u << flow->from)) && flow->settled) {
+        flow_over(flow, 1);
+
+    } else if (flow->dead && chance(10)) {
+        exact = 0;
+        flow_over(flow, 0);
+    }
+
+    if (flow->state == FLOW_DONE && !flow->settled) {
+        flow_settle(flow);
+
+    } else if (flow->state == FLOW_DONE && flow->settled && !flow->dead) {
+        flow_begin(flow);
+    }
 }
 
 
@@ -1493,20 +1637,14 @@ flow_freeze(flow_t *flow)
     }
 
     flow->state = FLOW_SETTLING;
-
-    if (im_follow_settle(&workers[flow->to].follow,
-                         im_str_z(workers[flow->from].id))
-        == IM_OK)
-    {
-        workers[flow->to].taken |= 1u << flow->from;
-    }
+    flow_settle(flow);
 }
 
 
 static void
 flow_step(flow_t *flow, int end)
 {
-    if (flow->state != FLOW_IDLE && flow->state != FLOW_DONE
+    if (flow->state > FLOW_IDLE && flow->state < FLOW_SETTLING
         && chance(faults.broken))
     {
         flow_break(flow);
@@ -1517,9 +1655,7 @@ flow_step(flow_t *flow, int end)
 
     case FLOW_IDLE:
         if (flow->to == 2 || workers[2].taken != 0 || end || chance(20)) {
-            flow->state = FLOW_MOVING;
-            trace("%s goes to %s\n", workers[flow->from].id,
-                  workers[flow->to].id);
+            flow_begin(flow);
         }
         break;
 
@@ -1542,6 +1678,10 @@ flow_step(flow_t *flow, int end)
         }
         break;
 
+    case FLOW_OWING:
+        flow_owe(flow);
+        break;
+
     default:
         break;
     }
@@ -1561,7 +1701,7 @@ step_faults(void)
     }
 
     if (chance(faults.newer) && redis[t].shares[w].routed) {
-        redis[t].shares[w].version += 1000 * (1 + below(1000000));
+        redis[t].shares[w].version += 1 + below(1000000);
     }
 
     if (chance(faults.forget)) {
@@ -1736,6 +1876,7 @@ begin(const faults_t *f)
 
     memset(redis, 0, sizeof(redis));
     memset(sessions, 0, sizeof(sessions));
+    memset(cut, 0, sizeof(cut));
     memcpy(flows, fresh, sizeof(flows));
     memset(&faults, 0, sizeof(faults_t));
 
@@ -1907,6 +2048,8 @@ sequences(const faults_t *f, uint64_t first)
     ncaught = 0;
     nresent = 0;
     nkept = 0;
+    nbroken = 0;
+    nlent = 0;
 
     for (i = 0; i < nsequences; i++) {
         seed = only != 0 ? only : first + i;
@@ -1919,8 +2062,8 @@ sequences(const faults_t *f, uint64_t first)
     }
 
     print_message("# %u moved, %u again, %u and %u caught up, "
-                  "%u takes repeated\n", nmoved, nagain, ncaught, nkept,
-                  nresent);
+                  "%u takes repeated, %u channels broken, %u lent\n", nmoved,
+                  nagain, ncaught, nkept, nresent, nbroken, nlent);
 }
 
 
@@ -2469,7 +2612,8 @@ test_hold(void **state)
 
     /* one goes, and counts on; what changed while it is frozen waits */
 
-    im_follow_gone(&w->follow, sessions[0].subs[0]);
+    im_follow_going(sessions[0].subs[0], 1);
+    im_follow_gone(&w->follow, sessions[0].subs[0], 0);
     (void) im_hub_leave(&w->hub, sessions[0].subs[0], &(int) { 0 });
     im_sub_destroy(&w->hub.logs, sessions[0].subs[0]);
     sessions[0].topics = 0;
@@ -2524,7 +2668,8 @@ test_quiet(void **state)
     assert_int_equal(im_follow_hold(topic), IM_OK);
 
     for (s = 0; s < 4; s++) {
-        im_follow_gone(&w->follow, sessions[s].subs[1]);
+        im_follow_going(sessions[s].subs[1], 1);
+        im_follow_gone(&w->follow, sessions[s].subs[1], 0);
         assert_ptr_equal(im_hub_leave(&w->hub, sessions[s].subs[1], &last),
                          topic);
         assert_false(last);
@@ -2565,7 +2710,7 @@ come(unsigned s, unsigned t, unsigned from)
     sessions[s].subs[t] = sub;
     sessions[s].topics |= 1u << t;
     assert_int_equal(im_follow_take(&workers[1].follow, sub,
-                                    im_str_z(workers[from].id)),
+                                    im_str_z(workers[from].id), FENCES),
                      IM_OK);
 }
 
@@ -2630,7 +2775,8 @@ test_changes(void **state)
     changes_are(topic, " -0 -1");
     one_drain();
 
-    assert_int_equal(im_follow_settle(&w->follow, im_str_z("n.0.0")),
+    assert_int_equal(im_follow_settle(&w->follow, im_str_z("n.0.0"),
+                                      FENCES),
                      IM_AGAIN);
     one_drain();
     now += 1000;
@@ -2675,7 +2821,8 @@ test_take(void **state)
 
     topic = im_follow_pin(&w->follow, im_str_z("r:presence"));
     one_drain();
-    assert_int_equal(im_follow_settle(&w->follow, im_str_z("n.0.9")), IM_OK);
+    assert_int_equal(im_follow_settle(&w->follow, im_str_z("n.0.9"),
+                                      FENCES), IM_OK);
 
     for (s = 0; s < 7; s++) {
         come(s, 1, s < 5 ? 0 : 2);
@@ -2699,7 +2846,8 @@ test_take(void **state)
 
     leave(1, 1);
 
-    assert_int_equal(im_follow_settle(&w->follow, im_str_z("n.0.0")),
+    assert_int_equal(im_follow_settle(&w->follow, im_str_z("n.0.0"),
+                                      FENCES),
                      IM_AGAIN);
     im_follow_pump(&w->follow);
     assert_int_equal(ncalls, 1);
@@ -2729,7 +2877,8 @@ test_take(void **state)
     /* refused once */
 
     share[1].version += 1000000;
-    assert_int_equal(im_follow_settle(&w->follow, im_str_z("n.0.2")),
+    assert_int_equal(im_follow_settle(&w->follow, im_str_z("n.0.2"),
+                                      FENCES),
                      IM_AGAIN);
     one_drain();
     assert_int_equal(w->taken, (1u << 0) | (1u << 2));
@@ -2819,6 +2968,23 @@ test_churn(void **state)
 }
 
 
+/*
+ * Channels break, and calls are lost: what was taken is counted once, whichever
+ * worker is the first one.
+ */
+static void
+test_broken(void **state)
+{
+    static const faults_t  broken = { .lose = 100, .broken = 60 };
+
+    (void) state;
+
+    random_moves(&broken, 6000000);
+    assert_true(only != 0 || nbroken > nsequences / 2);
+    assert_true(only != 0 || nlent > nsequences);
+}
+
+
 /* Redis forgets, epochs change, channels break, there is no memory. */
 static void
 test_rough(void **state)
@@ -2853,6 +3019,7 @@ main(int argc, char **argv)
         alloc_test(test_refused),
         alloc_test(test_lost),
         alloc_test(test_churn),
+        alloc_test(test_broken),
         alloc_test(test_rough)
     };
 
