@@ -838,6 +838,50 @@ im_log_trim(im_logs_t *logs, im_log_t *log, int scan)
 }
 
 
+/* The last chunk is empty. */
+static void
+im_log_drop(im_open_t *open)
+{
+    im_chunk_t  *chunk, **link;
+
+    chunk = open->last;
+    open->last = NULL;
+
+    for (link = &open->first; *link != chunk; link = &(*link)->next) {
+        open->last = *link;
+    }
+
+    *link = NULL;
+    open->bytes -= chunk->size;
+
+    im_chunk_free(open->logs, chunk);
+}
+
+
+void
+im_log_undo(im_log_t *log)
+{
+    uint32_t     len;
+    im_open_t   *open;
+    im_chunk_t  *chunk;
+
+    open = log->open;
+    chunk = open->last;
+    chunk->nframes--;
+
+    len = chunk->nframes > 0 ? *im_chunk_end(chunk, chunk->nframes - 1) : 0;
+
+    log->head -= chunk->len - len;
+    chunk->len = len;
+
+    if (chunk->nframes == 0) {
+        im_log_drop(open);
+    }
+
+    im_log_trim(open->logs, log, 0);
+}
+
+
 void
 im_sub_live(im_logs_t *logs, im_sub_t *sub)
 {

@@ -101,6 +101,7 @@ struct im_open_s {
     uint32_t     due;          /* the caller's: ms, not to be flushed before */
     uint32_t     since;        /* the caller's: ms, of the first message */
     uint32_t     nmessages;    /* the caller's: since the last flush */
+    uint32_t     added;        /* the caller's: with a message for all logs */
 };
 
 
@@ -247,6 +248,12 @@ im_log_bytes(const im_log_t *log)
  */
 im_int_t im_log_append(im_logs_t *logs, im_log_t *log, im_str_t frame,
     uint64_t seq);
+
+/*
+ * Takes the last frame back, which no subscription has read, and which is kept.
+ * The topic's number stays.
+ */
+void im_log_undo(im_log_t *log);
 
 /*
  * Followers that are live now read up to here and no further; the caller takes

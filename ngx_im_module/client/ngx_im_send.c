@@ -980,22 +980,35 @@ ngx_im_send_wanted(ngx_im_worker_t *w, const im_log_t *log,
 }
 
 
-ngx_int_t
-ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
+void
+ngx_im_send_flushed(ngx_im_worker_t *w, im_log_t *log)
+{
+    im_open_t  *open;
+
+    open = log->open;
+
+    if (open != NULL && im_list_empty(&open->link)) {
+        im_list_insert_tail(open->due != 0 || open->rate != 0 ? &w->paced
+                                                              : &w->flush,
+                            &open->link);
+    }
+}
+
+
+/* Appends it to all logs that want it.  NGX_ERROR: some may have it. */
+static ngx_int_t
+ngx_im_send_append(ngx_im_worker_t *w, im_topic_t *topic,
     const im_message_t *m)
 {
+    uint32_t       head;
     im_buf_t      *b;
     im_log_t      *log;
     im_str_t       frame;
-    im_sub_t      *sender;
     im_wire_t      wire;
     im_wire_id_t   id, framed;
 
     b = &w->scratch;
     framed = UINT32_MAX;
-
-    sender = m->envelope->session.len > 0 ? ngx_im_send_sender(w, topic, m)
-                                          : NULL;
 
     for (log = topic->logs; log; log = log->next) {
 
@@ -1020,18 +1033,83 @@ ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
         }
 
         frame = im_buf_str(b);
+        head = log->head;
 
         if (frame.len == 0) {
             continue;
         }
 
-        if (ngx_im_send_log(w, log, frame, m->seq) != NGX_OK) {
+        if (im_log_append(&w->hub.logs, log, frame, 0) != IM_OK) {
             return NGX_ERROR;
         }
 
-        if (log->open != NULL && !m->healed && log->open->nmessages++ == 0) {
-            log->open->since = (uint32_t) m->envelope->time;
+        w->counters->messages_out += log->nsubs;
+
+        if (log->head != head) {
+            log->open->added = 1;
         }
+    }
+
+    return NGX_OK;
+}
+
+
+/* Those logs alone have it that have room, so none gets it now. */
+static void
+ngx_im_send_undo(ngx_im_worker_t *w, im_topic_t *topic)
+{
+    im_log_t  *log;
+
+    for (log = topic->logs; log; log = log->next) {
+        if (log->open != NULL && log->open->added) {
+            log->open->added = 0;
+            w->counters->messages_out -= log->nsubs;
+            im_log_undo(log);
+        }
+    }
+}
+
+
+static void
+ngx_im_send_added(ngx_im_worker_t *w, im_log_t *log, const im_message_t *m)
+{
+    log->open->added = 0;
+
+    if (!m->healed && log->open->nmessages++ == 0) {
+        log->open->since = (uint32_t) m->envelope->time;
+    }
+
+    ngx_im_send_flushed(w, log);
+}
+
+
+ngx_int_t
+ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
+    const im_message_t *m)
+{
+    im_log_t   *log;
+    im_sub_t   *sender;
+    ngx_int_t   rc;
+
+    rc = ngx_im_send_append(w, topic, m);
+
+    /* one without a number doesn't come again */
+
+    if (rc != NGX_OK && m->seq > 0) {
+        ngx_im_send_undo(w, topic);
+        return NGX_ERROR;
+    }
+
+    sender = m->envelope->session.len > 0 ? ngx_im_send_sender(w, topic, m)
+                                          : NULL;
+
+    for (log = topic->logs; log; log = log->next) {
+
+        if (log->open == NULL || !log->open->added) {
+            continue;
+        }
+
+        ngx_im_send_added(w, log, m);
 
         if (sender != NULL && sender->log == log) {
             im_sub_advance(sender, im_sub_behind(sender));
@@ -1042,7 +1120,7 @@ ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
 
     topic->seq = ngx_max(topic->seq, m->seq);
 
-    return NGX_OK;
+    return rc;
 }
 
 
@@ -1058,19 +1136,4 @@ ngx_im_send_log(ngx_im_worker_t *w, im_log_t *log, im_str_t frame, uint64_t seq)
     ngx_im_send_flushed(w, log);
 
     return NGX_OK;
-}
-
-
-void
-ngx_im_send_flushed(ngx_im_worker_t *w, im_log_t *log)
-{
-    im_open_t  *open;
-
-    open = log->open;
-
-    if (open != NULL && im_list_empty(&open->link)) {
-        im_list_insert_tail(open->due != 0 || open->rate != 0 ? &w->paced
-                                                              : &w->flush,
-                            &open->link);
-    }
 }

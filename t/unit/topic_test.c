@@ -288,6 +288,11 @@ do_append(random_t *r, unsigned wire, uint64_t seq)
 
     assert_true(topic->seq == im_max(before, seq));
 
+    if (model_live(wire) && random_below(r, 5) == 0) {
+        im_log_undo(log_of(wire));
+        return;
+    }
+
     if (model_live(wire)) {
         memcpy(s->bytes + s->head, frame, len);
         s->head += len;
