@@ -51,18 +51,8 @@ my $stack = Test::Im::Stack->new(
     server => "$location\n",
 );
 
-# Old masters stay as long as their sessions do.
-sub kill_all {
-    for my $master (@masters) {
-        my @all = ($master, Test::Im::Stack::children($master));
-        kill 'KILL', @all;
-        waitpid $_, 0 for @all;
-    }
-}
-
 END {
     my $status = $?;
-    kill_all();
     $stack->end($status == 0 && Test::More->builder->is_passing) if $stack;
     $? = $status;
 }

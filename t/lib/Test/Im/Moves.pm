@@ -869,16 +869,11 @@ sub end {
     my ($self, $passed) = @_;
 
     return if $$ != $self->{owner};
-    $self->{stack}{pids}{nginx} = $self->pid if $self->pid;
     if ($self->{between}) {
         kill 'KILL', $self->{between}{pid};
         waitpid $self->{between}{pid}, 0;
     }
-    my @workers = $self->{stack}{pids}{nginx} ? $self->workers : ();
-    kill 'CONT', @workers;
     $self->{stack}->end($passed);
-    # a master that is killed leaves them
-    kill 'KILL', grep { (eval { slurp("/proc/$_/cmdline") } || '') =~ /\Anginx: worker/ } @workers;
 }
 
 

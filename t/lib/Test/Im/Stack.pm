@@ -300,7 +300,8 @@ sub daemon {
     system($self->nginx($name), '-g', 'daemon on;') == 0
         or die "$name doesn't start\n";
     until_true(30, sub { $self->pid($name) }) or die "$name has no pid\n";
-    $self->{pids}{$name} = $self->pid($name);
+
+    return $self->started($name, $self->pid($name));
 }
 
 
@@ -341,6 +342,16 @@ sub run {
         %ENV = (%ENV, %{$self->{env}{$name} || {}});
         exec(@command) or POSIX::_exit(127);
     }
+
+    return $self->started($name, $pid);
+}
+
+
+# It is the leader of a process group, as daemons are, too.
+sub started {
+    my ($self, $name, $pid) = @_;
+
+    $self->{groups}{$pid} = 1;
 
     return $self->{pids}{$name} = $pid;
 }
@@ -516,11 +527,10 @@ sub end {
 
     return if $$ != $self->{owner} || $self->{over}++;
 
-    for my $pid (grep { $_ } values %{$self->{pids}}) {
-        my @all = ($pid, children($pid));   # or the first starts new ones
-        kill 'KILL', @all;
-        waitpid($pid, 0);
-    }
+    # workers may have lost their master, or it may be starting another one
+    my @pids = grep { $_ } values %{$self->{pids}};
+    kill 'KILL', @pids, map { -$_ } keys %{$self->{groups}};
+    waitpid($_, 0) for @pids;
 
     $self->{pids} = {};
     $self->{set}->end(1) if $self->{set};
