@@ -199,12 +199,15 @@ a: recv_text x
     location = /im   { im_comet protocol=im; im_auth none; }
     location = /gone { im_comet protocol=echo; }
     location = /other { im_comet protocol=echo; }
+    location = /sse  { im_comet protocol=plain transport=sse; im_join a:1; im_ping 40s timeout=80s; }
     location /im/    { fastcgi_pass im_logic; include im_params; }
     location = /status { im_status; }
 --- websocket
 a: open /cent
 a: send {"id":1,"connect":{}}
 a: like "connect"
+s: get /sse
+patience: s 80000
 a: send {"id":2,"subscribe":{"channel":"a:1"}}
 a: like "subscribe"
 a: send {"id":3,"subscribe":{"channel":"b:1"}}
@@ -220,12 +223,14 @@ edit: im_broadcast history=0; =>
 edit: location = /gone { im_comet protocol=echo; } =>
 edit: location = /other { im_comet protocol=echo; } => location = /other { im_comet protocol=im; im_auth none; }
 edit: im_ping 30s timeout=60s => im_ping 2s timeout=4s
+edit: im_ping 40s timeout=80s => im_ping 20s timeout=50s
 reload:
 a: like ^\{"push":\{"channel":"b:1","unsubscribe":\{"code":2000,"reason":"the room is for signed-in users"\}\}\}$
 b: recv_close 1008 /the room is for signed-in users/
 g: recv_close 1012
 o: recv_close 1012
 log: , 2 stay
+patience: s 50000
 a: like ^\{\}$
 a: send {}
 push: room a:1 "still"

@@ -325,20 +325,21 @@ ngx_im_detach_ready(ngx_http_request_t *r)
 }
 
 
-/*
- * A client that answers no pings is gone if it doesn't acknowledge bytes for as
- * long as another one may be silent.  It has no effect on unix sockets.
- */
-static void
-ngx_im_detach_patience(ngx_connection_t *c, ngx_msec_t timeout)
+void
+ngx_im_detach_patience(ngx_im_session_t *s)
 {
 #ifdef TCP_USER_TIMEOUT
 
     unsigned int  ms;
 
-    ms = (unsigned int) ngx_min(timeout, NGX_MAX_INT32_VALUE);
+    if (s->class->transport->decode != NULL) {
+        return;
+    }
 
-    (void) setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+    ms = (unsigned int) ngx_min(s->class->conf->pong, NGX_MAX_INT32_VALUE);
+
+    (void) setsockopt(s->connection->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms,
+                      sizeof(ms));
 
 #endif
 }
@@ -363,9 +364,7 @@ ngx_im_detach_session(ngx_http_request_t *r, ngx_im_handshake_t *hs)
 
     kept = ngx_im_attach_needed(r);
 
-    if (hs->transport->decode == NULL) {
-        ngx_im_detach_patience(r->connection, ilcf->pong);
-    }
+    ngx_im_detach_patience(s);
 
     s->opening = hs->opening;
 

@@ -24,6 +24,11 @@ ngx_int_t ngx_im_detach_head(ngx_http_request_t *r, const char *type,
  */
 void ngx_im_detach_start(ngx_http_request_t *r, ngx_im_handshake_t *hs);
 
+/*
+ * A client that answers no pings is gone if it doesn't acknowledge bytes for as
+ * long as another one may be silent.  It has no effect on unix sockets.
+ */
+void ngx_im_detach_patience(ngx_im_session_t *s);
 
 /*
  * The session has its connection: what came already is used, and then comes

@@ -11,6 +11,7 @@
 
 #include "ngx_im_unpack.h"
 #include "ngx_im_client.h"
+#include "ngx_im_detach.h"
 #include "ngx_im_emulation.h"
 #include "ngx_im_expiry.h"
 #include "ngx_im_follow.h"
@@ -828,6 +829,7 @@ ngx_im_unpack_deadline(ngx_im_unpack_t *u, ngx_im_session_t *s)
                                    : (u->conf->auth_timeout + 999) / 1000;
 
     ngx_im_session_deadline(s, ngx_min(u->in->deadline, ngx_max(most, 1)));
+    ngx_im_detach_patience(s);
 
     if (s->class->proto->pings) {
         ngx_im_expiry_schedule(s);

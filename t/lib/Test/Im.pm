@@ -13,6 +13,7 @@ use warnings;
 use Cwd ();
 use Encode ();
 use File::Temp ();
+use IO::Handle;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use JSON::PP ();
@@ -671,6 +672,7 @@ my %Steps = (
     hold_channel => sub { push @Channels, channel(@_) },
     stale   => \&step_stale,
     sockets => \&step_sockets,
+    patience => \&step_patience,
     successor => \&step_successor,
     conf    => \&step_conf,
     log     => sub { step_log('error.log', 1, @_) },
@@ -2838,6 +2840,33 @@ sub step_sockets {
         $found = join ' ', sort map { /\.im\.(.*)/ } glob handover('*');
         $found eq $names;
     }) || die "there are $found\n";
+}
+
+
+# NAME MS: how long a worker waits until the client acknowledges bytes, by
+# pidfd_open, pidfd_getfd and TCP_USER_TIMEOUT
+sub step_patience {
+    my ($name, $ms) = split ' ', $_[0];
+    my $port = $Clients{$name}{socket}->sockport;
+
+    for my $pid (children(nginx_pid())) {
+        my $pidfd = syscall(434, $pid + 0, 0);
+        die "pidfd_open: $!\n" if $pidfd == -1;
+        my $held = IO::Handle->new_from_fd($pidfd, 'r');
+
+        for my $fd (map { /(\d+)\z/ } grep { (readlink || '') =~ /\Asocket:/ } glob "/proc/$pid/fd/*") {
+            my $copy = syscall(438, $pidfd, $fd + 0, 0);
+            next if $copy == -1;
+            my $socket = IO::Socket->new_from_fd($copy, 'r+') or die "descriptor $copy: $!\n";
+            my $peer = getpeername($socket) or next;
+            next if sockaddr_family($peer) != AF_INET || (unpack_sockaddr_in($peer))[0] != $port;
+
+            my $has = unpack 'i', getsockopt($socket, 6, 18);
+            return $has == $ms || die "it has $has ms\n";
+        }
+    }
+
+    die "no worker has it\n";
 }
 
 
