@@ -14,7 +14,7 @@
 #include "im_wire.h"
 
 
-#define IM_HANDOVER_SUB_LEAST  (4 + 1 + 8 + 4 + 1 + 4)    /* bytes */
+#define IM_HANDOVER_SUB_LEAST  (4 + 1 + 8 + 8 + 4 + 1 + 4)    /* bytes */
 #define IM_HANDOVER_DECODER    1024
 
 

@@ -26,9 +26,12 @@
 #define NGX_IM_PACK_UNSENT  (4 * 1024 * 1024)    /* bytes in a record */
 
 
-/* NULL: all of them are live, and their logs are whole. */
-static const char *
-ngx_im_pack_subs_state(ngx_im_session_t *s)
+/*
+ * Not all of them are live and have whole logs, Redis has some at another
+ * worker, or too much is not sent.
+ */
+static ngx_uint_t
+ngx_im_pack_subs_wait(ngx_im_session_t *s)
 {
     size_t     behind;
     im_sub_t  *sub;
@@ -37,58 +40,41 @@ ngx_im_pack_subs_state(ngx_im_session_t *s)
 
     for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
 
-        if (im_sub_state(sub) == IM_SUB_JOINING) {
-            return "a subscription begins";
-        }
-
-        if (im_sub_behind(sub) > 0 && sub->log->open->ncuts > 0) {
-            return "messages are missing";
-        }
-
-        if (!im_follow_settled(sub->log->topic)) {
-            return "Redis has it at another worker";
+        if (im_sub_state(sub) == IM_SUB_JOINING
+            || (im_sub_behind(sub) > 0 && sub->log->open->ncuts > 0)
+            || !im_follow_settled(sub->log->topic))
+        {
+            return 1;
         }
 
         behind += im_sub_behind(sub);
     }
 
     return ngx_im_send_waiting(s) + behind > NGX_IM_PACK_UNSENT
-           || !ngx_im_send_affords(ngx_im_worker, behind)
-           ? "too much is not sent" : NULL;
+           || !ngx_im_send_affords(ngx_im_worker, behind);
 }
 
 
-ngx_im_pack_e
-ngx_im_pack_state(ngx_im_session_t *s, const char **why)
+ngx_uint_t
+ngx_im_pack_stays(ngx_im_session_t *s)
+{
+    return (s->ext != NULL && s->ext->kept != NULL)
+           || s->phase >= NGX_IM_ENDING || s->connection->error
+           || ngx_im_tls(s->connection);
+}
+
+
+ngx_uint_t
+ngx_im_pack_waits(ngx_im_session_t *s)
 {
     ngx_im_ext_t  *ext;
 
     ext = s->ext;
 
-    if (ext != NULL && ext->kept != NULL) {
-        *why = "HTTP/2 or HTTP/3";
-        return NGX_IM_PACK_STAYS;
-    }
-
-    if (s->phase >= NGX_IM_ENDING || s->connection->error) {
-        *why = "it ends";
-        return NGX_IM_PACK_STAYS;
-    }
-
-    if (ngx_im_tls(s->connection)) {
-        *why = "TLS";
-        return NGX_IM_PACK_STAYS;
-    }
-
-    *why = s->phase == NGX_IM_MOVING ? "it is in flight"
-           : s->phase == NGX_IM_AUTHENTICATING
-             || (ext != NULL
-                 && (ext->connecting || ext->busy || ext->nasked > 0))
-           ? "a command or a question is under way"
-           : ngx_im_worker->events->waits(s)
-           ? "room info is due" : ngx_im_pack_subs_state(s);
-
-    return *why == NULL ? NGX_IM_PACK_READY : NGX_IM_PACK_WAITS;
+    return s->phase == NGX_IM_MOVING || s->phase == NGX_IM_AUTHENTICATING
+           || (ext != NULL
+               && (ext->connecting || ext->busy || ext->nasked > 0))
+           || ngx_im_worker->events->waits(s) || ngx_im_pack_subs_wait(s);
 }
 
 

@@ -3,7 +3,7 @@
  *
  * From a session to a record, for another worker: this one ends.
  *
- *     ngx_im_pack_state()  READY
+ *     ngx_im_pack_waits()  not any more
  *     ngx_im_pack()        the session is in flight (NGX_IM_MOVING)
  *     ngx_im_pack_undo()   it stays: the other worker didn't take it
  *     ngx_im_pack_gone()   it lives elsewhere, or nowhere
@@ -17,25 +17,21 @@
 #include "im_handover.h"
 
 
-typedef enum {
-    NGX_IM_PACK_READY = 0,
-    NGX_IM_PACK_WAITS,       /* look again in some milliseconds */
-    NGX_IM_PACK_STAYS        /* for ever */
-} ngx_im_pack_e;
-
-
 /* The number of a topic in the channel. */
 typedef uint32_t (*ngx_im_pack_number_pt)(im_topic_t *topic, void *data);
 
 
-/*
- * What the session itself says; whether its topics are there at the other
- * worker is the caller's to know.  why: static text, for WAITS and STAYS.
- */
-ngx_im_pack_e ngx_im_pack_state(ngx_im_session_t *s, const char **why);
+/* It never moves: TLS, a request that is kept (HTTP/2 and 3), or it ends. */
+ngx_uint_t ngx_im_pack_stays(ngx_im_session_t *s);
 
 /*
- * Takes a session that is READY out of the event loop and fills its record,
+ * It may move in some milliseconds.  Whether its topics are there at the other
+ * worker is the caller's to know.
+ */
+ngx_uint_t ngx_im_pack_waits(ngx_im_session_t *s);
+
+/*
+ * Takes a session that doesn't wait out of the event loop and fills its record,
  * but for its number.  Strings of the record borrow from the session: the
  * caller encodes it and cleans it up at once.  NGX_ERROR: no memory; the
  * session goes on.

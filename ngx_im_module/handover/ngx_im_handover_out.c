@@ -593,7 +593,10 @@ ngx_im_out_epoch(im_topic_t *topic, im_epoch_t *epoch)
 }
 
 
-/* Its topics are known to the other worker, up to where the session is. */
+/*
+ * Its topics are known to the other worker, up to where the session is.  New
+ * ones come first.
+ */
 static ngx_uint_t
 ngx_im_out_ready(ngx_im_handover_out_t *out, ngx_im_session_t *s)
 {
@@ -612,7 +615,10 @@ ngx_im_out_ready(ngx_im_handover_out_t *out, ngx_im_session_t *s)
             ngx_im_out_name(out, topic);
             ready = 0;
 
-        } else if (!t->is_ready || im_follow_hold(topic) != IM_OK
+        } else if (!t->is_ready) {
+            return 0;
+
+        } else if (im_follow_hold(topic) != IM_OK
                    || topic->seq < t->ready.seq
                    || im_follow_mark(topic) < t->ready.mark
                    || !ngx_im_out_epoch(topic, &t->ready.epoch))
@@ -715,22 +721,17 @@ static ngx_int_t
 ngx_im_out_session(ngx_im_handover_out_t *out, ngx_im_session_t *s,
     ngx_im_out_batch_t *batch)
 {
-    const char     *why;
-    ngx_im_pack_e   state;
-
     if (s->phase >= NGX_IM_MOVING || ngx_im_handover_stays(out->worker, s)) {
         return NGX_OK;
     }
 
-    state = ngx_im_pack_state(s, &why);
-
-    if (state == NGX_IM_PACK_STAYS) {
+    if (ngx_im_pack_stays(s)) {
         ngx_im_out_stay(out, s, ngx_im_tls(s->connection) ? NGX_IM_STAYED_TLS
                                                     : NGX_IM_STAYED_HTTP);
         return NGX_OK;
     }
 
-    if (!ngx_im_out_ready(out, s) || state == NGX_IM_PACK_WAITS) {
+    if (!ngx_im_out_ready(out, s) || ngx_im_pack_waits(s)) {
         return NGX_AGAIN;
     }
 
