@@ -542,7 +542,13 @@ ngx_im_out_owing(ngx_im_handover_out_t *out)
 
     ngx_im_out_release(out, owed == NGX_IM_LEND_TAKEN);
 
-    if (++out->tries < NGX_IM_OUT_TRIES && !ngx_im_out_late(out)) {
+    /* where it was silent for 5 s, a moment of them may be left */
+
+    (void) ngx_im_out_late(out);
+
+    if (++out->tries < NGX_IM_OUT_TRIES
+        && out->waited + NGX_IM_OUT_STEP < NGX_IM_OUT_WAVE)
+    {
         ngx_im_out_again(out);
         return;
     }
