@@ -29,6 +29,7 @@
 #define NGX_IM_IN_RETRY     100      /* ms: no descriptor was free */
 #define NGX_IM_IN_LOOK      5        /* ms: what waits is looked at again */
 #define NGX_IM_IN_PARKED    1000     /* ms */
+#define NGX_IM_IN_TOPICS    4096     /* that are looked at, at a time */
 
 
 typedef enum {
@@ -80,6 +81,7 @@ typedef struct {
     ngx_uint_t          size;            /* of topics */
     uint32_t           *unready;         /* topics without a position */
     ngx_uint_t          nunready;
+    ngx_uint_t          at;              /* in unready: the next look */
     ngx_im_handle_t    *sessions;        /* by their numbers, from 1 on */
     ngx_uint_t          nsessions;
     ngx_uint_t          room;            /* in sessions */
@@ -423,42 +425,57 @@ ngx_im_in_leased(ngx_im_worker_t *w)
 }
 
 
+/* The topic has a position. */
+static ngx_uint_t
+ngx_im_in_is_ready(ngx_im_in_t *from, uint32_t number,
+    im_handover_ready_t *ready)
+{
+    im_topic_t  *topic;
+
+    topic = from->topics[number].topic;
+
+    ready->number = number;
+    ready->epoch = topic->epoch;
+
+    return im_follow_kept(topic, &ready->seq, &ready->mark) == IM_OK;
+}
+
+
 /* Says of topics that have a position now where they are. */
 static void
 ngx_im_in_ready(ngx_im_in_t *from)
 {
     im_buf_t             b;
-    ngx_uint_t           i, n, leased;
-    im_topic_t          *topic;
+    uint32_t            *unready;
+    ngx_uint_t           n;
     im_handover_ready_t  ready;
 
-    leased = ngx_im_in_leased(from->in->worker);
+    unready = from->unready;
+    n = ngx_im_in_leased(from->in->worker)
+        ? ngx_min(from->nunready, NGX_IM_IN_TOPICS) : 0;
 
     im_buf_init(&b, IM_HANDOVER_MAX);
 
-    for (i = 0, n = 0; i < from->nunready; i++) {
-        topic = from->topics[from->unready[i]].topic;
+    for ( /* void */ ; n > 0; n--) {
 
-        if (!leased
-            || im_follow_kept(topic, &ready.seq, &ready.mark) != IM_OK)
-        {
-            from->unready[n++] = from->unready[i];
+        if (from->at >= from->nunready) {
+            from->at = 0;
+        }
+
+        if (!ngx_im_in_is_ready(from, unready[from->at], &ready)) {
+            from->at++;
             continue;
         }
 
-        ready.number = from->unready[i];
-        ready.epoch = topic->epoch;
-
+        unready[from->at] = unready[--from->nunready];
         im_handover_ready_encode(&b, &ready);
     }
-
-    from->nunready = n;
 
     if (b.len > 0) {
         ngx_im_channel_send(from->channel, IM_HANDOVER_READY, &b, NULL, 0, 0);
     }
 
-    if (n > 0) {
+    if (from->nunready > 0) {
         ngx_im_in_look(from->in);
     }
 
