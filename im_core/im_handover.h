@@ -58,8 +58,9 @@ typedef enum {
     IM_HANDOVER_SESSIONS,    /* old: items of im_handover_session_t */
     IM_HANDOVER_VERDICTS,    /* new: items of im_handover_verdict_t */
     IM_HANDOVER_LATE,        /* old: im_handover_late_t */
-    IM_HANDOVER_ENTRIES,     /* old: items of im_entry_t, as they came by
-                                pub/sub: for sessions that have moved */
+    IM_HANDOVER_ENTRIES,     /* old: items of im_entry_t, all that came by
+                                pub/sub for sessions: those whose records come
+                                before have not had them */
     IM_HANDOVER_END,         /* old: no session comes any more; no body */
     IM_HANDOVER_SETTLED,     /* new: Redis counts all of them here; no body */
     IM_HANDOVER_TYPES

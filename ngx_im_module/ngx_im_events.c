@@ -156,7 +156,7 @@ ngx_im_events_taken(void *ctx, im_str_t from)
 static void
 ngx_im_events_control(ngx_im_worker_t *w, const im_entry_t *entry)
 {
-    if (ngx_im_control_entry(w, entry)) {
+    if (ngx_im_control_entry(w, entry, &ngx_im_reach_here)) {
         ngx_im_handover_out_entry(w, entry);
     }
 }

@@ -88,6 +88,7 @@ struct ngx_im_worker_s {
     im_list_t           blocked;         /* sessions, the longest so first */
     im_list_t           moving;          /* sessions in flight, by blocked */
     im_list_t           earlier;         /* workers that clients name */
+    im_list_t           froms;           /* workers from which sessions come */
     im_hash_t           adopted;         /* sessions of other workers, by id */
     im_hash_t           adopted_places;  /* the same by index */
     im_list_t           flush;           /* logs with pending subscriptions */

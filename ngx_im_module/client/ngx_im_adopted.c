@@ -34,6 +34,7 @@ ngx_im_adopted_init(ngx_im_worker_t *w)
     ngx_im_random((u_char *) seed);
 
     im_list_init(&w->earlier);
+    im_list_init(&w->froms);
 
     return im_hash_init(&w->adopted, ngx_im_adopted_id, seed) == IM_OK
            && im_hash_init(&w->adopted_places, ngx_im_adopted_index, seed)
@@ -42,45 +43,7 @@ ngx_im_adopted_init(ngx_im_worker_t *w)
 }
 
 
-ngx_im_from_t *
-ngx_im_from_create(im_str_t id, ngx_pid_t pid, uint64_t fence)
-{
-    ngx_im_from_t  *from;
-
-    from = im_alloc(sizeof(ngx_im_from_t) + id.len);
-    if (from == NULL) {
-        return NULL;
-    }
-
-    from->refs = 1;
-    from->pid = pid;
-    from->fence = fence;
-    from->forwards = 1;
-    from->id = im_str_set(from + 1, id.len);
-    im_copy(from + 1, id.data, id.len);
-
-    return from;
-}
-
-
-static void
-ngx_im_from_unref(ngx_im_from_t *from)
-{
-    if (from != NULL && --from->refs == 0) {
-        im_free(from);
-    }
-}
-
-
-void
-ngx_im_from_close(ngx_im_from_t *from)
-{
-    from->forwards = 0;
-    ngx_im_from_unref(from);
-}
-
-
-ngx_int_t
+ngx_im_adopted_t *
 ngx_im_adopted_add(ngx_im_worker_t *w, uint32_t index, const u_char id[16],
     ngx_im_earlier_t *earlier, ngx_im_from_t *from)
 {
@@ -88,22 +51,21 @@ ngx_im_adopted_add(ngx_im_worker_t *w, uint32_t index, const u_char id[16],
 
     a = im_alloc(sizeof(ngx_im_adopted_t));
     if (a == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     a->earlier = earlier;
-    a->from = earlier != NULL ? from : NULL;
+    a->from = from;
+    a->number = 0;
     a->index = index;
     ngx_memcpy(a->id, id, 16);
 
-    if (a->from != NULL) {
-        a->from->refs++;
-    }
+    ngx_im_from_ref(from);
 
     im_hash_add(&w->adopted, &a->by_id);
     im_hash_add(&w->adopted_places, &a->by_index);
 
-    return NGX_OK;
+    return a;
 }
 
 
@@ -147,6 +109,33 @@ ngx_im_adopted_at(ngx_im_worker_t *w, uint32_t index)
                         im_str_set(&index, sizeof(uint32_t)));
 
     return node != NULL ? im_list_data(node, ngx_im_adopted_t, by_index) : NULL;
+}
+
+
+ngx_uint_t
+ngx_im_adopted_awaits(const ngx_im_session_t *s)
+{
+    return s->adopted
+           && ngx_im_adopted_at(ngx_im_worker, s->index)->from->forwards;
+}
+
+
+ngx_uint_t
+ngx_im_adopted_reach(ngx_im_session_t *s, const ngx_im_reach_t *reach)
+{
+    ngx_im_adopted_t  *a;
+
+    if (reach->only != NULL) {
+        return s == reach->only;
+    }
+
+    a = s->adopted ? ngx_im_adopted_at(ngx_im_worker, s->index) : NULL;
+
+    if (reach->from != NULL) {
+        return a != NULL && a->from == reach->from && a->number <= reach->last;
+    }
+
+    return a == NULL || (!a->from->forwards && !a->from->had);
 }
 
 

@@ -9,7 +9,8 @@
 #define NGX_IM_ADOPTED_H
 
 
-#include "ngx_im_worker.h"
+#include "ngx_im_from.h"
+#include "ngx_im_session.h"
 
 
 /* A worker that clients of one-way streams name in what they send. */
@@ -21,21 +22,12 @@ typedef struct {
 } ngx_im_earlier_t;
 
 
-/* The worker that had them; while it hands over, it forwards their input. */
-typedef struct {
-    ngx_uint_t           refs;
-    ngx_pid_t            pid;            /* 0: it has another zone */
-    uint64_t             fence;          /* of its channel */
-    im_str_t             id;             /* NODE.SLOT.START, behind this */
-    ngx_uint_t           forwards;
-} ngx_im_from_t;
-
-
 typedef struct {
     im_hash_node_t       by_id;          /* in worker->adopted */
     im_hash_node_t       by_index;       /* in worker->adopted_places */
     ngx_im_earlier_t    *earlier;        /* a reference, or NULL: they send */
-    ngx_im_from_t       *from;           /* the same way */
+    ngx_im_from_t       *from;           /* a reference */
+    uint32_t             number;         /* of its record, there */
     uint32_t             index;          /* of the session */
     u_char               id[16];
 } ngx_im_adopted_t;
@@ -44,10 +36,10 @@ typedef struct {
 ngx_int_t ngx_im_adopted_init(ngx_im_worker_t *w);
 
 /*
- * earlier, NULL where clients don't send by requests, becomes its own.
- * NGX_ERROR: no memory.
+ * earlier, NULL where clients don't send by requests, becomes its own.  NULL:
+ * no memory.
  */
-ngx_int_t ngx_im_adopted_add(ngx_im_worker_t *w, uint32_t index,
+ngx_im_adopted_t *ngx_im_adopted_add(ngx_im_worker_t *w, uint32_t index,
     const u_char id[16], ngx_im_earlier_t *earlier, ngx_im_from_t *from);
 void ngx_im_adopted_remove(ngx_im_worker_t *w, uint32_t index);
 
@@ -55,9 +47,12 @@ void ngx_im_adopted_remove(ngx_im_worker_t *w, uint32_t index);
 ngx_im_adopted_t *ngx_im_adopted_find(ngx_im_worker_t *w, const u_char id[16]);
 ngx_im_adopted_t *ngx_im_adopted_at(ngx_im_worker_t *w, uint32_t index);
 
-/* For as long as it hands over.  NULL: no memory. */
-ngx_im_from_t *ngx_im_from_create(im_str_t id, ngx_pid_t pid, uint64_t fence);
-void ngx_im_from_close(ngx_im_from_t *from);
+/* Entries for it may still be on their way from its earlier worker. */
+ngx_uint_t ngx_im_adopted_awaits(const ngx_im_session_t *s);
+
+/* An entry, of which from was told, is for it. */
+ngx_uint_t ngx_im_adopted_reach(ngx_im_session_t *s,
+    const ngx_im_reach_t *reach);
 
 /*
  * A reference to a worker of that name; while there is one, what clients send

@@ -85,47 +85,36 @@ ngx_im_emulation_id(ngx_im_worker_t *w, im_str_t session, u_char id[16],
 }
 
 
-/* The worker that had the session forwards what comes for it. */
-static ngx_uint_t
-ngx_im_emulation_awaited(ngx_im_worker_t *w, const u_char id[16])
-{
-    ngx_im_adopted_t  *a;
-
-    a = ngx_im_adopted_find(w, id);
-
-    return a != NULL && a->from != NULL && a->from->forwards;
-}
-
-
 /*
  * Sessions that are gone, and texts that are none, get nothing.  One that has
- * moved, or is in flight, gets it where it is.
+ * moved gets it where it is, and so does one in flight, wherever it lands.
  */
-static void
+void
 ngx_im_emulation_input(ngx_im_worker_t *w, const im_entry_t *entry,
-    ngx_uint_t forwarded)
+    const ngx_im_reach_t *reach)
 {
     u_char             id[16];
     ngx_im_earlier_t  *e;
     ngx_im_session_t  *s;
 
-    if (ngx_im_emulation_id(w, entry->topic, id, &e) != NGX_OK
-        || (e != NULL && !forwarded && ngx_im_emulation_awaited(w, id)))
-    {
+    if (ngx_im_emulation_id(w, entry->topic, id, &e) != NGX_OK) {
         return;
+    }
+
+    if (e != NULL) {
+        ngx_im_from_note(w, reach, entry);
+    }
+
+    if (reach == &ngx_im_reach_here && w->events->entry != NULL) {
+        w->events->entry(w, entry);
     }
 
     s = ngx_im_session_by_id(w, id);
 
-    if (s == NULL || s->phase == NGX_IM_MOVING) {
-        if (w->events->away != NULL) {
-            w->events->away(w, entry);
-        }
-
-        return;
-    }
-
-    if (s->class->transport->decode == NULL) {
+    if (s != NULL && s->phase != NGX_IM_MOVING
+        && s->class->transport->decode == NULL
+        && ngx_im_adopted_reach(s, reach))
+    {
         ngx_im_recv_input(s, entry->envelope);
     }
 }
@@ -134,14 +123,7 @@ ngx_im_emulation_input(ngx_im_worker_t *w, const im_entry_t *entry,
 void
 ngx_im_emulation_entry(ngx_im_worker_t *w, const im_entry_t *entry)
 {
-    ngx_im_emulation_input(w, entry, 0);
-}
-
-
-void
-ngx_im_emulation_forwarded(ngx_im_worker_t *w, const im_entry_t *entry)
-{
-    ngx_im_emulation_input(w, entry, 1);
+    ngx_im_emulation_input(w, entry, &ngx_im_reach_here);
 }
 
 
@@ -319,7 +301,7 @@ ngx_im_emulation_run(ngx_http_request_t *r, const im_emulation_t *e)
         entry.topic = e->session;
         entry.envelope = e->data;
 
-        ngx_im_emulation_input(w, &entry, 0);
+        ngx_im_emulation_entry(w, &entry);
 
         return ngx_im_emulation_answer(r, NGX_HTTP_NO_CONTENT, NULL);
     }

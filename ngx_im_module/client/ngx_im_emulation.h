@@ -9,6 +9,7 @@
 #define NGX_IM_EMULATION_H
 
 
+#include "ngx_im_from.h"
 #include "ngx_im_session.h"
 #include "im_emulation.h"
 #include "im_id.h"
@@ -31,8 +32,9 @@ ngx_int_t ngx_im_emulation_name(ngx_im_session_t *s, ngx_im_emulation_t *e);
 /* A message for a session of this worker that another worker has got. */
 void ngx_im_emulation_entry(ngx_im_worker_t *w, const im_entry_t *entry);
 
-/* The same by a worker that had the session, and hands over. */
-void ngx_im_emulation_forwarded(ngx_im_worker_t *w, const im_entry_t *entry);
+/* The same, by any way. */
+void ngx_im_emulation_input(ngx_im_worker_t *w, const im_entry_t *entry,
+    const ngx_im_reach_t *reach);
 
 ngx_int_t ngx_im_emulation_handler(ngx_http_request_t *r);
 

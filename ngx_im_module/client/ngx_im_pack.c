@@ -74,6 +74,7 @@ ngx_im_pack_waits(ngx_im_session_t *s)
     return s->phase == NGX_IM_MOVING || s->phase == NGX_IM_AUTHENTICATING
            || (ext != NULL
                && (ext->connecting || ext->busy || ext->nasked > 0))
+           || ngx_im_adopted_awaits(s)
            || ngx_im_worker->events->waits(s) || ngx_im_pack_subs_wait(s);
 }
 

@@ -308,10 +308,10 @@ typedef struct ngx_im_session_events_s {
     int  (*waits)(ngx_im_session_t *s);
 
     /*
-     * An entry came for a session that has left, or moved, or is in flight.
-     * NULL: it can't have.
+     * An entry came by pub/sub for a session that this worker has, had or
+     * hands over.  NULL: there are none such.
      */
-    void  (*away)(ngx_im_worker_t *w, const im_entry_t *entry);
+    void  (*entry)(ngx_im_worker_t *w, const im_entry_t *entry);
 
     /* The session comes from another worker, with other settings perhaps. */
     void  (*adopted)(ngx_im_session_t *s);

@@ -533,6 +533,7 @@ ngx_im_unpack_accept(ngx_im_unpack_t *u, ngx_im_session_t *s)
 static ngx_int_t
 ngx_im_unpack_id(ngx_im_unpack_t *u, ngx_im_session_t *s)
 {
+    ngx_im_adopted_t               *a;
     ngx_im_earlier_t               *e;
     const im_handover_emulation_t  *in;
 
@@ -548,11 +549,14 @@ ngx_im_unpack_id(ngx_im_unpack_t *u, ngx_im_session_t *s)
         }
     }
 
-    if (ngx_im_adopted_add(u->w, s->index, u->in->id, e, u->from) != NGX_OK) {
+    a = ngx_im_adopted_add(u->w, s->index, u->in->id, e, u->from);
+
+    if (a == NULL) {
         ngx_im_earlier_unref(u->w, e);
         return NGX_ERROR;
     }
 
+    a->number = u->in->number;
     s->adopted = 1;
 
     return NGX_OK;

@@ -6,6 +6,7 @@
  */
 
 #include "ngx_im_control.h"
+#include "ngx_im_adopted.h"
 #include "ngx_im_follow.h"
 #include "ngx_im_info.h"
 #include "ngx_im_presence.h"
@@ -213,13 +214,24 @@ static const ngx_im_control_t  ngx_im_controls[] = {
 };
 
 
+/* A session ends once, however often it is told to. */
+static ngx_uint_t
+ngx_im_control_reaches(ngx_im_session_t *s, const im_control_t *control,
+    const ngx_im_reach_t *reach)
+{
+    return (reach == &ngx_im_reach_here
+            && control->kind == IM_CONTROL_DISCONNECT)
+           || ngx_im_adopted_reach(s, reach);
+}
+
+
 /*
  * The named session, if it is one of the named user, or all sessions of the
  * user that were there when the entry was queued: im_job may have been away.
  */
 static void
 ngx_im_control_sessions(ngx_im_worker_t *w, const im_control_t *control,
-    const im_entry_t *entry)
+    const im_entry_t *entry, const ngx_im_reach_t *reach)
 {
     u_char                      id[16];
     uint64_t                    now;
@@ -245,7 +257,8 @@ ngx_im_control_sessions(ngx_im_worker_t *w, const im_control_t *control,
 
         if (s != NULL
             && (control->user.len == 0
-                || (user != NULL && ngx_im_session_user(s) == user)))
+                || (user != NULL && ngx_im_session_user(s) == user))
+            && ngx_im_control_reaches(s, control, reach))
         {
             fn(s, control);
         }
@@ -263,7 +276,9 @@ ngx_im_control_sessions(ngx_im_worker_t *w, const im_control_t *control,
     im_list_each(q, &user->sessions) {
         s = ngx_im_session_linked(q);
 
-        if (ngx_time() - (time_t) s->start + NGX_IM_CONTROL_SLACK >= age) {
+        if (ngx_time() - (time_t) s->start + NGX_IM_CONTROL_SLACK >= age
+            && ngx_im_control_reaches(s, control, reach))
+        {
             fn(s, control);
         }
     }
@@ -271,7 +286,8 @@ ngx_im_control_sessions(ngx_im_worker_t *w, const im_control_t *control,
 
 
 ngx_uint_t
-ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry)
+ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry,
+    const ngx_im_reach_t *reach)
 {
     im_int_t       rc;
     im_topic_t    *topic;
@@ -306,7 +322,8 @@ ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry)
     sessions = ngx_im_controls[control.kind].topic == NULL;
 
     if (sessions) {
-        ngx_im_control_sessions(w, &control, entry);
+        ngx_im_from_note(w, reach, entry);
+        ngx_im_control_sessions(w, &control, entry, reach);
 
     } else {
         topic = im_hub_topic(&w->hub, control.topic);

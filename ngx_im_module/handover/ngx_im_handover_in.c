@@ -15,8 +15,6 @@
 #include "ngx_im_handover_in.h"
 #include "ngx_im_adopted.h"
 #include "ngx_im_channel.h"
-#include "ngx_im_control.h"
-#include "ngx_im_emulation.h"
 #include "ngx_im_follow.h"
 #include "ngx_im_handover.h"
 #include "ngx_im_handover_out.h"
@@ -30,6 +28,7 @@
 #define NGX_IM_IN_LOOK      5        /* ms: what waits is looked at again */
 #define NGX_IM_IN_PARKED    1000     /* ms */
 #define NGX_IM_IN_TOPICS    4096     /* that are looked at, at a time */
+#define NGX_IM_IN_BYTES     (64 * 1024 * 1024)    /* of what is parked */
 
 
 typedef enum {
@@ -58,13 +57,15 @@ typedef struct {
 } ngx_im_in_topic_t;
 
 
-/* A session that is ahead of a topic. */
+/* A session that is ahead of a topic, or an entry that came behind one. */
 typedef struct {
-    im_list_t           link;            /* in in->parked */
+    im_list_t           link;            /* in from->parked */
     ngx_msec_t          since;
+    ngx_uint_t          entry;           /* it is one */
+    uint32_t            last;            /* for sessions up to this number */
     ngx_socket_t        fd;
     size_t              len;
-    u_char              record[1];
+    u_char              bytes[1];        /* the record, or the entry */
 } ngx_im_in_parked_t;
 
 
@@ -85,8 +86,8 @@ typedef struct {
     ngx_im_handle_t    *sessions;        /* by their numbers, from 1 on */
     ngx_uint_t          nsessions;
     ngx_uint_t          room;            /* in sessions */
-    im_list_t           parked;
-    im_buf_t            entries;         /* behind those that are parked */
+    im_list_t           parked;          /* a session is the first one */
+    size_t              nbytes;          /* of them */
     im_topic_t        **subs;            /* of a session */
     ngx_uint_t          ntaken;
     ngx_uint_t          nrefused;
@@ -110,8 +111,10 @@ ngx_im_in_state(ngx_im_in_t *from, ngx_im_in_state_e state)
 
 
 static void
-ngx_im_in_parked_free(ngx_im_in_parked_t *parked)
+ngx_im_in_parked_free(ngx_im_in_t *from, ngx_im_in_parked_t *parked)
 {
+    from->nbytes -= parked->len;
+
     if (parked->fd != (ngx_socket_t) -1) {
         (void) ngx_close_socket(parked->fd);
     }
@@ -137,7 +140,6 @@ ngx_im_in_free(ngx_im_in_t *from)
     im_free(from->unready);
     im_free(from->sessions);
     im_free(from->subs);
-    im_buf_cleanup(&from->entries);
     im_free(from);
 }
 
@@ -149,10 +151,68 @@ ngx_im_in_hang_up(ngx_im_in_t *from)
         ngx_im_channel_close(from->channel);
         from->channel = NULL;
     }
+}
 
-    if (from->who != NULL) {
-        from->who->forwards = 0;
+
+/* For sessions that the other worker had when it came there. */
+static void
+ngx_im_in_entry(ngx_im_in_t *from, im_str_t bytes, uint32_t last)
+{
+    ngx_im_reach_t  reach;
+
+    reach.only = NULL;
+    reach.from = from->who;
+    reach.last = last;
+
+    (void) ngx_im_handover_apply(from->in->worker, bytes, &reach);
+}
+
+
+static void
+ngx_im_in_parked_entry(ngx_im_in_t *from, ngx_im_in_parked_t *parked)
+{
+    ngx_im_in_entry(from, im_str_set(parked->bytes, parked->len),
+                    parked->last);
+
+    ngx_im_in_parked_free(from, parked);
+}
+
+
+/*
+ * Sessions that have come get what the other worker has forwarded, and then
+ * what came here and not there.
+ */
+static void
+ngx_im_in_entries_end(ngx_im_in_t *from)
+{
+    ngx_im_copy_t       *copy;
+    ngx_im_in_parked_t  *parked;
+
+    while (!im_list_empty(&from->parked)) {
+        parked = ngx_im_in_first(from);
+
+        if (parked->entry) {
+            ngx_im_in_parked_entry(from, parked);
+
+        } else {
+            ngx_im_in_parked_free(from, parked);
+        }
     }
+
+    if (from->who == NULL) {
+        return;
+    }
+
+    ngx_im_from_end(from->who);
+
+    for (copy = ngx_im_entries_first(&from->who->here);
+         copy != NULL;
+         copy = ngx_im_entries_next(&from->who->here, copy))
+    {
+        ngx_im_in_entry(from, im_str_set(copy->bytes, copy->len), UINT32_MAX);
+    }
+
+    ngx_im_entries_clear(&from->who->here);
 }
 
 
@@ -253,10 +313,7 @@ static void
 ngx_im_in_over(ngx_im_in_t *from)
 {
     ngx_im_in_hang_up(from);
-
-    while (!im_list_empty(&from->parked)) {
-        ngx_im_in_parked_free(ngx_im_in_first(from));
-    }
+    ngx_im_in_entries_end(from);
 
     if (from->who == NULL || from->state == NGX_IM_IN_SETTLED) {
         ngx_im_in_close(from);
@@ -376,7 +433,7 @@ ngx_im_in_hello(ngx_im_in_t *from, ngx_im_in_body_t *body)
         return;
     }
 
-    from->who = ngx_im_from_create(hello.worker,
+    from->who = ngx_im_from_create(w, hello.worker,
                                    hello.zone == ngx_im_zone_id(w)
                                    ? from->pid : 0, hello.fence);
     if (from->who == NULL) {
@@ -666,25 +723,64 @@ ngx_im_in_adopt(ngx_im_in_t *from, const im_handover_session_t *record,
 }
 
 
-/* NGX_ERROR: no memory. */
-static ngx_int_t
-ngx_im_in_park(ngx_im_in_t *from, im_str_t bytes, ngx_socket_t *fd)
+/* NULL: no memory. */
+static ngx_im_in_parked_t *
+ngx_im_in_park(ngx_im_in_t *from, im_str_t bytes)
 {
     ngx_im_in_parked_t  *parked;
 
     parked = im_alloc(sizeof(ngx_im_in_parked_t) + bytes.len);
     if (parked == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     parked->since = ngx_current_msec;
-    parked->fd = *fd;
+    parked->entry = 0;
+    parked->last = 0;
+    parked->fd = (ngx_socket_t) -1;
     parked->len = bytes.len;
 
-    im_copy(parked->record, bytes.data, bytes.len);
+    im_copy(parked->bytes, bytes.data, bytes.len);
     im_list_insert_tail(&from->parked, &parked->link);
 
+    from->nbytes += bytes.len;
+
+    return parked;
+}
+
+
+/* NGX_ERROR: no memory. */
+static ngx_int_t
+ngx_im_in_park_session(ngx_im_in_t *from, im_str_t bytes, ngx_socket_t *fd)
+{
+    ngx_im_in_parked_t  *parked;
+
+    parked = ngx_im_in_park(from, bytes);
+    if (parked == NULL) {
+        return NGX_ERROR;
+    }
+
+    parked->fd = *fd;
     *fd = (ngx_socket_t) -1;
+
+    return NGX_OK;
+}
+
+
+/* The same, or there are too many. */
+static ngx_int_t
+ngx_im_in_park_entry(ngx_im_in_t *from, im_str_t bytes)
+{
+    ngx_im_in_parked_t  *parked;
+
+    parked = from->nbytes < NGX_IM_IN_BYTES ? ngx_im_in_park(from, bytes)
+                                            : NULL;
+    if (parked == NULL) {
+        return NGX_ERROR;
+    }
+
+    parked->entry = 1;
+    parked->last = (uint32_t) from->nsessions;
 
     return NGX_OK;
 }
@@ -730,7 +826,7 @@ ngx_im_in_session(ngx_im_in_t *from, im_reader_t *r, ngx_socket_t *fd,
                                        : IM_HANDOVER_LIMIT;
 
     if (verdict != IM_HANDOVER_AGAIN
-        || ngx_im_in_park(from, bytes, fd) != NGX_OK)
+        || ngx_im_in_park_session(from, bytes, fd) != NGX_OK)
     {
         ngx_im_in_verdict(from, verdicts, record.number, verdict);
     }
@@ -784,62 +880,52 @@ ngx_im_in_sessions(ngx_im_in_t *from, ngx_im_in_body_t *body)
 }
 
 
-/* For sessions that the other worker doesn't have any more. */
-static im_int_t
-ngx_im_in_entry_each(ngx_im_worker_t *w, im_str_t entries)
+/* 1: it is parked no longer. */
+static ngx_uint_t
+ngx_im_in_parked_session(ngx_im_in_t *from, ngx_im_in_parked_t *parked,
+    im_buf_t *verdicts)
 {
-    im_int_t      rc;
-    im_entry_t    entry;
-    im_reader_t   r;
+    ngx_uint_t              done;
+    im_reader_t             r;
+    const char             *why;
+    im_handover_session_t   record;
+    im_handover_verdict_e   verdict;
 
-    im_reader_init(&r, entries);
+    im_reader_init(&r, im_str_set(parked->bytes, parked->len));
 
-    while ((rc = im_entry_decode(&r, &entry)) == IM_OK) {
-
-        if (entry.kind == IM_PUSH_INPUT) {
-            ngx_im_emulation_forwarded(w, &entry);
-
-        } else if (entry.kind == IM_PUSH_CONTROL) {
-            if (ngx_im_control_entry(w, &entry)) {
-                ngx_im_handover_out_entry(w, &entry);
-            }
-        }
+    if (im_handover_session_decode(&r, &record, &why) != IM_OK) {
+        return 0;
     }
 
-    return rc;
+    verdict = ngx_im_in_adopt(from, &record, &parked->fd);
+
+    done = verdict != IM_HANDOVER_AGAIN
+           || ngx_current_msec - parked->since >= NGX_IM_IN_PARKED;
+
+    if (done) {
+        ngx_im_in_verdict(from, verdicts, record.number, verdict);
+        ngx_im_in_parked_free(from, parked);
+    }
+
+    im_handover_session_cleanup(&record);
+
+    return done;
 }
 
 
-/* Those that have come behind sessions which were parked. */
-static void
-ngx_im_in_entries_late(ngx_im_in_t *from)
-{
-    im_buf_t  b;
-
-    if (from->entries.len == 0 || !im_list_empty(&from->parked)) {
-        return;
-    }
-
-    b = from->entries;
-    im_buf_init(&from->entries, b.max);
-
-    (void) ngx_im_in_entry_each(from->in->worker, im_buf_str(&b));
-
-    im_buf_cleanup(&b);
-}
-
-
-/* The topics may have come to where the sessions are. */
+/*
+ * The topics may have come to where the sessions are.  An entry waits for those
+ * before it.
+ */
 static void
 ngx_im_in_unpark(ngx_im_in_t *from)
 {
-    im_buf_t                verdicts;
-    im_list_t              *q, *next;
-    im_reader_t             r;
-    const char             *why;
-    ngx_im_in_parked_t     *parked;
-    im_handover_session_t   record;
-    im_handover_verdict_e   verdict;
+    im_buf_t             verdicts;
+    im_list_t           *q, *next;
+    ngx_uint_t           waits;
+    ngx_im_in_parked_t  *parked;
+
+    waits = 0;
 
     im_buf_init(&verdicts, IM_HANDOVER_MAX);
 
@@ -847,26 +933,15 @@ ngx_im_in_unpark(ngx_im_in_t *from)
         next = im_list_next(q);
         parked = im_list_data(q, ngx_im_in_parked_t, link);
 
-        im_reader_init(&r, im_str_set(parked->record, parked->len));
+        if (!parked->entry) {
+            waits += !ngx_im_in_parked_session(from, parked, &verdicts);
 
-        if (im_handover_session_decode(&r, &record, &why) != IM_OK) {
-            continue;
+        } else if (waits == 0) {
+            ngx_im_in_parked_entry(from, parked);
         }
-
-        verdict = ngx_im_in_adopt(from, &record, &parked->fd);
-
-        if (verdict != IM_HANDOVER_AGAIN
-            || ngx_current_msec - parked->since >= NGX_IM_IN_PARKED)
-        {
-            ngx_im_in_verdict(from, &verdicts, record.number, verdict);
-            ngx_im_in_parked_free(parked);
-        }
-
-        im_handover_session_cleanup(&record);
     }
 
     ngx_im_in_verdicts_send(from, &verdicts);
-    ngx_im_in_entries_late(from);
 
     if (!im_list_empty(&from->parked)) {
         ngx_im_in_look(from->in);
@@ -940,12 +1015,33 @@ ngx_im_in_late(ngx_im_in_t *from, ngx_im_in_body_t *body)
 static void
 ngx_im_in_entries(ngx_im_in_t *from, ngx_im_in_body_t *body)
 {
-    if (!im_list_empty(&from->parked)) {
-        im_buf_add_str(&from->entries, body->bytes);
-        return;
+    im_int_t      rc;
+    im_str_t      bytes;
+    im_entry_t    entry;
+    im_reader_t   r;
+
+    im_reader_init(&r, body->bytes);
+
+    for ( ;; ) {
+        bytes.data = (u_char *) r.p;
+
+        rc = im_entry_decode(&r, &entry);
+        if (rc != IM_OK) {
+            break;
+        }
+
+        bytes.len = r.p - bytes.data;
+
+        if (im_list_empty(&from->parked)) {
+            ngx_im_in_entry(from, bytes, (uint32_t) from->nsessions);
+
+        } else if (ngx_im_in_park_entry(from, bytes) != NGX_OK) {
+            ngx_im_in_fault(from, IM_HANDOVER_ENTRIES, "has no place here");
+            return;
+        }
     }
 
-    if (ngx_im_in_entry_each(from->in->worker, body->bytes) == IM_ERROR) {
+    if (rc == IM_ERROR) {
         ngx_im_in_fault(from, IM_HANDOVER_ENTRIES, "is malformed");
     }
 }
@@ -1076,7 +1172,6 @@ ngx_im_in_accepted(ngx_im_handover_in_t *in, ngx_socket_t fd)
     in->worker->ntaking++;
 
     im_list_init(&from->parked);
-    im_buf_init(&from->entries, IM_HANDOVER_MAX);
 
     im_list_insert_tail(&in->channels, &from->link);
 }

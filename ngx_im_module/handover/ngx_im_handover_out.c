@@ -10,6 +10,10 @@
  * one has answered.  When all have gone, and Redis counts them at the other
  * worker, the topics are left, and the channel is closed.
  *
+ * Entries for sessions, which come by pub/sub, are forwarded, whether they were
+ * applied here or not: the other worker gets the same ones by pub/sub, too.  A
+ * session that comes back from its flight gets those that it missed.
+ *
  * When none has moved for 5 s, and the other worker has got no further topic,
  * the rest stays.
  *
@@ -19,7 +23,10 @@
  */
 
 #include "ngx_im_handover_out.h"
+#include "ngx_im_adopted.h"
 #include "ngx_im_channel.h"
+#include "ngx_im_control.h"
+#include "ngx_im_emulation.h"
 #include "ngx_im_follow.h"
 #include "ngx_im_handover.h"
 #include "ngx_im_info.h"
@@ -36,6 +43,7 @@
 #define NGX_IM_OUT_OWED     15000    /* ms: longer than a lease */
 #define NGX_IM_OUT_ASK      500      /* ms: Redis is asked so often, at least */
 #define NGX_IM_OUT_BODY     57344    /* bytes: a packet, if one can be */
+#define NGX_IM_OUT_ENTRY    1000     /* ms: an entry is kept, at least */
 
 
 typedef enum {
@@ -61,6 +69,7 @@ typedef struct {
 
 typedef struct {
     ngx_im_handle_t     session;
+    uint64_t            entry;           /* the last one before */
     uint32_t            number;          /* in the channel */
 } ngx_im_out_flight_t;
 
@@ -103,6 +112,9 @@ struct ngx_im_handover_out_s {
     im_buf_t            names;           /* of topics, to be sent */
     ngx_im_out_flight_t flights[IM_HANDOVER_FLIGHT];
     ngx_uint_t          nflights;
+    ngx_im_entries_t    entries;         /* the last ones, and since flights */
+    uint64_t            nentries;
+    uint64_t            unkept;          /* number of the last such one */
     uint32_t            number;          /* of the last session */
     uint32_t            cursor;          /* over sessions */
     ngx_uint_t          nmoved;
@@ -391,6 +403,7 @@ ngx_im_out_done(ngx_im_handover_out_t *out)
 {
     ngx_im_out_state(out, NGX_IM_OUT_DONE);
     ngx_im_out_close(out);
+    ngx_im_entries_clear(&out->entries);
 
     if (out->event.timer_set) {
         ngx_del_timer(&out->event);
@@ -452,6 +465,60 @@ ngx_im_out_progress(ngx_im_handover_out_t *out)
 }
 
 
+im_int_t
+ngx_im_handover_apply(ngx_im_worker_t *w, im_str_t bytes,
+    const ngx_im_reach_t *reach)
+{
+    im_int_t      rc;
+    im_entry_t    entry;
+    im_reader_t   r;
+
+    im_reader_init(&r, bytes);
+
+    rc = im_entry_decode(&r, &entry);
+
+    if (rc == IM_OK && entry.kind == IM_PUSH_INPUT) {
+        ngx_im_emulation_input(w, &entry, reach);
+
+    } else if (rc == IM_OK && entry.kind == IM_PUSH_CONTROL) {
+        (void) ngx_im_control_entry(w, &entry, reach);
+    }
+
+    return rc;
+}
+
+
+/* The session comes back, and gets what came meanwhile. */
+static void
+ngx_im_out_undo(ngx_im_handover_out_t *out, ngx_im_session_t *s,
+    const ngx_im_out_flight_t *flight)
+{
+    ngx_im_copy_t   *copy;
+    ngx_im_reach_t   reach;
+
+    ngx_im_pack_undo(s);
+
+    if (out->unkept > flight->entry) {
+        ngx_im_session_close(s, IM_REASON_DRAIN, "worker ends");
+        return;
+    }
+
+    reach = ngx_im_reach_here;
+    reach.only = s;
+
+    for (copy = ngx_im_entries_first(&out->entries);
+         copy != NULL;
+         copy = ngx_im_entries_next(&out->entries, copy))
+    {
+        if (copy->number > flight->entry) {
+            (void) ngx_im_handover_apply(out->worker,
+                                         im_str_set(copy->bytes, copy->len),
+                                         &reach);
+        }
+    }
+}
+
+
 /*
  * The sessions in flight that the other worker may have are its own.  If it has
  * died, their clients come again.
@@ -473,7 +540,7 @@ ngx_im_out_abandon(ngx_im_handover_out_t *out)
         }
 
         if (unsent != 0 && out->flights[i].number >= unsent) {
-            ngx_im_pack_undo(s);
+            ngx_im_out_undo(out, s, &out->flights[i]);
             continue;
         }
 
@@ -710,6 +777,7 @@ ngx_im_out_pack(ngx_im_handover_out_t *out, ngx_im_session_t *s,
 
     flight = &out->flights[out->nflights++];
     flight->session = ngx_im_session_handle(s);
+    flight->entry = out->nentries;
     flight->number = out->number;
 
     batch->fds[batch->nfds++] = s->connection->fd;
@@ -735,6 +803,12 @@ ngx_im_out_session(ngx_im_handover_out_t *out, ngx_im_session_t *s,
         ngx_im_out_stay(out, s, ngx_im_tls(s->connection) ? NGX_IM_STAYED_TLS
                                                     : NGX_IM_STAYED_HTTP);
         return NGX_OK;
+    }
+
+    /* that has an end of its own, and then the session moves */
+
+    if (ngx_im_adopted_awaits(s)) {
+        ngx_im_out_progress(out);
     }
 
     if (!ngx_im_out_ready(out, s) || ngx_im_pack_waits(s)) {
@@ -929,6 +1003,49 @@ ngx_im_handover_out_look(ngx_im_worker_t *w)
 }
 
 
+/* Those that no session needs any more, whether it is in flight or will be. */
+static void
+ngx_im_out_expire(ngx_im_handover_out_t *out)
+{
+    uint64_t        least;
+    ngx_uint_t      i;
+    ngx_im_copy_t  *copy;
+
+    least = out->nentries;
+
+    for (i = 0; i < out->nflights; i++) {
+        least = ngx_min(least, out->flights[i].entry);
+    }
+
+    while ((copy = ngx_im_entries_first(&out->entries)) != NULL
+           && copy->number <= least
+           && ngx_current_msec - copy->time >= NGX_IM_OUT_ENTRY)
+    {
+        ngx_im_entries_remove(&out->entries, copy);
+    }
+}
+
+
+static void
+ngx_im_out_keep(ngx_im_handover_out_t *out, const im_buf_t *b)
+{
+    ngx_im_copy_t  *copy;
+
+    ngx_im_out_expire(out);
+
+    copy = b->failed ? NULL
+                     : ngx_im_entries_add(&out->entries, im_buf_str(b));
+    out->nentries++;
+
+    if (copy == NULL) {
+        out->unkept = out->nentries;
+        return;
+    }
+
+    copy->number = out->nentries;
+}
+
+
 void
 ngx_im_handover_out_entry(ngx_im_worker_t *w, const im_entry_t *entry)
 {
@@ -937,16 +1054,44 @@ ngx_im_handover_out_entry(ngx_im_worker_t *w, const im_entry_t *entry)
 
     out = w->handover_out;
 
-    if (out == NULL || out->channel == NULL
-        || out->state < NGX_IM_OUT_MOVING)
-    {
+    if (out == NULL || out->state == NGX_IM_OUT_DONE) {
         return;
     }
 
     im_buf_init(&b, IM_HANDOVER_MAX);
     im_entry_encode(&b, entry);
 
-    ngx_im_channel_send(out->channel, IM_HANDOVER_ENTRIES, &b, NULL, 0, 0);
+    ngx_im_out_keep(out, &b);
+
+    if (out->channel != NULL && out->state >= NGX_IM_OUT_MOVING) {
+        ngx_im_channel_send(out->channel, IM_HANDOVER_ENTRIES, &b, NULL, 0, 0);
+    }
+
+    im_buf_cleanup(&b);
+}
+
+
+/* They may still be on their way to the other worker. */
+static void
+ngx_im_out_entries_send(ngx_im_handover_out_t *out)
+{
+    im_buf_t        b;
+    ngx_im_copy_t  *copy;
+
+    im_buf_init(&b, IM_HANDOVER_MAX);
+
+    for (copy = ngx_im_entries_first(&out->entries);
+         copy != NULL;
+         copy = ngx_im_entries_next(&out->entries, copy))
+    {
+        im_buf_add_str(&b, im_str_set(copy->bytes, copy->len));
+    }
+
+    if (b.len > 0) {
+        ngx_im_channel_send(out->channel, IM_HANDOVER_ENTRIES, &b, NULL, 0, 0);
+    }
+
+    im_buf_cleanup(&b);
 }
 
 
@@ -996,6 +1141,8 @@ ngx_im_out_welcome(ngx_im_handover_out_t *out, im_str_t body)
     out->same = welcome.zone != 0 && welcome.zone == ngx_im_zone_id(w);
 
     ngx_im_out_state(out, NGX_IM_OUT_MOVING);
+
+    ngx_im_out_entries_send(out);
 
     if (w->follow != NULL) {
         (void) im_hub_each_topic(&w->hub, ngx_im_out_each_topic, out);
@@ -1050,17 +1197,17 @@ ngx_im_out_readies(ngx_im_handover_out_t *out, im_str_t body)
 
 /* NULL: it isn't in flight. */
 static ngx_im_session_t *
-ngx_im_out_landed(ngx_im_handover_out_t *out, uint32_t number)
+ngx_im_out_landed(ngx_im_handover_out_t *out, uint32_t number,
+    ngx_im_out_flight_t *flight)
 {
-    ngx_uint_t       i;
-    ngx_im_handle_t  session;
+    ngx_uint_t  i;
 
     for (i = 0; i < out->nflights; i++) {
         if (out->flights[i].number == number) {
-            session = out->flights[i].session;
+            *flight = out->flights[i];
             out->flights[i] = out->flights[--out->nflights];
 
-            return ngx_im_session_find(out->worker, session);
+            return ngx_im_session_find(out->worker, flight->session);
         }
     }
 
@@ -1098,9 +1245,10 @@ ngx_im_out_moved(ngx_im_handover_out_t *out, ngx_im_session_t *s,
 static void
 ngx_im_out_verdict(ngx_im_handover_out_t *out, im_handover_verdict_t *v)
 {
-    ngx_im_session_t  *s;
+    ngx_im_session_t     *s;
+    ngx_im_out_flight_t   flight;
 
-    s = ngx_im_out_landed(out, v->session);
+    s = ngx_im_out_landed(out, v->session, &flight);
 
     if (s == NULL) {
         return;
@@ -1111,7 +1259,7 @@ ngx_im_out_verdict(ngx_im_handover_out_t *out, im_handover_verdict_t *v)
         return;
     }
 
-    ngx_im_pack_undo(s);
+    ngx_im_out_undo(out, s, &flight);
 
     if (v->verdict == IM_HANDOVER_ELSEWHERE) {
         out->quits = 1;
@@ -1353,6 +1501,7 @@ ngx_im_handover_out(ngx_im_worker_t *w, const ngx_im_handover_events_t *events)
     }
 
     im_buf_init(&out->names, IM_HANDOVER_MAX);
+    ngx_im_entries_init(&out->entries);
 
     out->event.handler = ngx_im_out_handler;
     out->event.data = out;

@@ -8,6 +8,7 @@
 #define NGX_IM_HANDOVER_OUT_H
 
 
+#include "ngx_im_from.h"
 #include "ngx_im_worker.h"
 #include "ngx_im_session.h"
 #include "im_push.h"
@@ -37,8 +38,12 @@ ngx_int_t ngx_im_handover_out(ngx_im_worker_t *w,
 /* Topics have moved on, or Redis has answered: what waits may go. */
 void ngx_im_handover_out_look(ngx_im_worker_t *w);
 
-/* An entry came, for a session that is elsewhere now, or for any. */
+/* An entry for sessions came by pub/sub. */
 void ngx_im_handover_out_entry(ngx_im_worker_t *w, const im_entry_t *entry);
+
+/* Applies one.  IM_ERROR: it is malformed. */
+im_int_t ngx_im_handover_apply(ngx_im_worker_t *w, im_str_t bytes,
+    const ngx_im_reach_t *reach);
 
 /* The session stays for good. */
 ngx_uint_t ngx_im_handover_stays(ngx_im_worker_t *w, ngx_im_session_t *s);

@@ -12,6 +12,8 @@
  *
  *   hold TYPE [N]   the next packet of that type (a number), or the Nth, waits,
  *               and so do all packets after it, in both directions
+ *   change HEX HEX [hold]   the next packet of sessions with these bytes has
+ *               the others in their place, once; and waits, as above
  *   go          all that waits is passed on
  *   cut         all channels end; what waits is lost, and both workers live
  *   sync        says "synced" once there is no packet that it has not read
@@ -19,6 +21,7 @@
  * It says, one a line:
  *
  *   held        that packet has come
+ *   CHANNEL came TYPE                 a packet is there
  *   CHANNEL TYPE BYTES DESCRIPTORS    a packet was passed on
  *   CHANNEL closed                    one end, and so the other one
  *
@@ -39,6 +42,8 @@
 #define ENDS    64              /* two of each channel */
 #define PACKET  65536
 #define FDS     64
+#define CHANGES 8
+#define SESSIONS  5             /* type */
 
 
 typedef struct packet_s  packet_t;
@@ -65,6 +70,18 @@ typedef union {
     char            space[CMSG_SPACE(FDS * sizeof(int))];
 } control_t;
 
+
+/* Bytes of a packet of sessions. */
+typedef struct {
+    unsigned char   from[64];
+    unsigned char   to[64];
+    size_t          len;        /* 0: it was made */
+    int             holds;
+} change_t;
+
+
+static change_t  changes[CHANGES];
+static int       nchanges;
 
 static end_t  ends[ENDS];
 static int    nends;
@@ -122,6 +139,39 @@ end_close(end_t *e)
 }
 
 
+static void
+holds(void)
+{
+    held = 1;
+    printf("held\n");
+}
+
+
+static void
+change(packet_t *p)
+{
+    int             i;
+    change_t       *c;
+    unsigned char  *at;
+
+    for (i = 0; i < nchanges; i++) {
+        c = &changes[i];
+        at = c->len > 0 ? memmem(p->bytes, p->len, c->from, c->len) : NULL;
+
+        if (at == NULL) {
+            continue;
+        }
+
+        memcpy(at, c->to, c->len);
+        c->len = 0;
+
+        if (c->holds && !held) {
+            holds();
+        }
+    }
+}
+
+
 /* 0: it is closed. */
 static int
 end_read(int i)
@@ -172,9 +222,14 @@ end_read(int i)
     *to->last = p;
     to->last = &p->next;
 
+    printf("%d came %d\n", i / 2, p->bytes[0]);
+
     if (hold != 0 && !held && p->bytes[0] == hold && --nth <= 0) {
-        held = 1;
-        printf("held\n");
+        holds();
+    }
+
+    if (p->bytes[0] == SESSIONS) {
+        change(p);
     }
 
     return 1;
@@ -324,12 +379,51 @@ place(const char *path)
 }
 
 
+static size_t
+unhex(const char *text, unsigned char *bytes, size_t max)
+{
+    size_t        n;
+    unsigned int  byte;
+
+    for (n = 0; n < max && sscanf(text + 2 * n, "%2x", &byte) == 1; n++) {
+        bytes[n] = (unsigned char) byte;
+    }
+
+    return n;
+}
+
+
+static void
+changed(const char *line)
+{
+    char       from[129], to[129], word[8];
+    change_t  *c;
+
+    word[0] = '\0';
+
+    if (nchanges == CHANGES
+        || sscanf(line, "%128s %128s %7s", from, to, word) < 2)
+    {
+        fprintf(stderr, "change HEX HEX [hold]\n");
+        exit(1);
+    }
+
+    c = &changes[nchanges++];
+    c->len = unhex(from, c->from, sizeof(c->from));
+    c->holds = word[0] != '\0';
+
+    if (unhex(to, c->to, sizeof(c->to)) != c->len) {
+        c->len = 0;
+    }
+}
+
+
 /* 0: stdin is closed. */
 static int
 command(void)
 {
     int   i;
-    char  line[64];
+    char  line[512];
 
     if (fgets(line, sizeof(line), stdin) == NULL) {
         return 0;
@@ -341,6 +435,9 @@ command(void)
 
     } else if (strncmp(line, "sync", 4) == 0) {
         syncs = 1;
+
+    } else if (strncmp(line, "change ", 7) == 0) {
+        changed(line + 7);
 
     } else if (strncmp(line, "cut", 3) == 0) {
         hold = 0;

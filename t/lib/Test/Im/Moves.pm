@@ -47,6 +47,8 @@ my %Kinds = (
     plain => { rooms => [ 'n1' ] },
     goim => { rooms => [ 'live://1' ] },
     echo => { rooms => [] },
+    # by emulation; not unless a test wants them
+    em => { rooms => [ '1', '2' ], asked => 1 },
 );
 
 
@@ -58,7 +60,7 @@ sub new {
     my $port = ports();
     my $self = bless {
         clients => [], sent => {}, port => $port, owner => $$, env => $args{env},
-        counts => $args{clients} || { map { $_ => 4 } keys %Kinds },
+        counts => $args{clients} || { map { $_ => 4 } grep { !$Kinds{$_}{asked} } keys %Kinds },
     }, $class;
 
     my $stack = $self->{stack} = Test::Im::Stack->new(
@@ -78,6 +80,8 @@ sub new {
     $stack->{server} = "im_listen 127.0.0.1:" . ($port + 3) . " protocol=goim reuseport; im_auth none;\n"
         . "location = /of/im { im_comet protocol=im; }\n"
         . "location = /of/cf { im_comet protocol=centrifuge; im_auth jwt; }\n"
+        . "location = /of/em { im_comet protocol=centrifuge transport=sse; im_auth jwt; }\n"
+        . "location = /emulation { im_emulation; }\n"
         . "location = /of/sub { im_comet protocol=plain; im_join \$arg_room; }\n"
         . "location = /of/echo { im_comet protocol=echo; }\n"
         . "location = /of/metrics { im_status format=prometheus; }\n" . ($args{locations} || '');
@@ -206,6 +210,37 @@ sub open_cf {
 }
 
 
+sub open_em {
+    my ($self, $c) = @_;
+    my $token = Test::Im::Jwt::token(qq(HS256 hs256 {"sub":"$c->{name}"}));
+    my $connect = qq({"id":1,"connect":{"token":"$token"}}) =~ s/([^\w.-])/sprintf '%%%02X', ord $1/ger;
+
+    $c->{client} = Test::Im::Stream->new(port => $self->{port});
+    my $status = $c->{client}->request('GET', "/of/em?cf_connect=$connect");
+    die "status $status\n" if $status != 200;
+    my $reply = $c->{client}->next_message(time() + 10) or die "no answer\n";
+    @$c{qw(session node)} = @{$json->decode($reply->{payload})->{connect}}{qw(session node)};
+    $c->{joined} = 0;
+    $self->input($c, subscribe_cf($c));
+}
+
+
+# What the client of a one-way stream sends.
+sub input {
+    my ($self, $c, $command) = @_;
+    my $body = $json->encode({ session => $c->{session}, node => $c->{node}, data => $command });
+    my $status;
+
+    # a reload ends connections that are kept
+    $self->until(sub {
+        delete $self->{stack}{kept}{1};
+        ($status) = $self->{stack}->http(1, 'POST', '/emulation', $body);
+        $status;
+    }, 'no answer to an input');
+    die "input: $status\n" if $status != 204;
+}
+
+
 sub open_ws {
     my ($self, $c) = @_;
 
@@ -299,7 +334,8 @@ sub read_cf {
         my $m = $json->decode($line);
 
         if (!%$m) {
-            $c->{client}->write($frame->(1, '{}'));
+            # no message may be inside another one
+            $c->{client}->write($frame->(1, '{}')) if !$c->{partial};
             next;
         }
 
@@ -329,8 +365,12 @@ sub read_cf {
 
         $c->{told}++ if $m->{push} && ($m->{push}{join} || $m->{push}{leave});
         push @{$c->{pushes}}, $line if $m->{push};
+        push @{$c->{replies}}, $line if $m->{id};
     }
 }
+
+
+sub read_em { goto &read_cf }
 
 
 sub read_ws {
@@ -398,7 +438,7 @@ sub read_of {
 
     $c->{cut}++;
     $client->shut;
-    delete $c->{client};
+    delete @$c{'client', 'partial'};
     $c->{joined} = 0;
 
     if (!$Kinds{$c->{kind}}{resumes}) {
@@ -640,6 +680,14 @@ sub owners {
     }
 
     return \%owners;
+}
+
+
+# So many packets of a type have come to what stands between.
+sub came {
+    my ($self, $type, $n) = @_;
+
+    $self->until(sub { $n <= (() = $self->heard =~ /^\d+ came $Types{$type}$/mg) }, "$n packets $type don't come");
 }
 
 

@@ -1,0 +1,271 @@
+#!/usr/bin/perl
+# Copyright (C) The im authors
+#
+# Commands of the API, and what clients of one-way streams send, while sessions are
+# on their way to a new worker: each takes effect once and in order, wherever the
+# session lands.
+#
+#   IM_FAULTS="refused" prove t/handover_commands.t
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+
+use Test::Im::File qw(slurp spew);
+use Test::Im::Moves;
+use Test::More;
+
+my $m = Test::Im::Moves->new(workers => 1, drain => '2s', clients => { cf => 6, em => 2 });
+my $stack = $m->{stack};
+my $conf;
+
+END {
+    my $status = $?;
+    $m->end($status == 0 && Test::More->builder->is_passing) if $m;
+    $? = $status;
+}
+
+
+sub client { my ($name) = @_; return (grep { $_->{name} eq $name } @{$m->{clients}})[0] }
+
+sub names { return map { $_->{name} } @{$m->{clients}} }
+
+
+sub api {
+    my ($method, $body) = @_;
+    my ($status, $answer) = $stack->http(5, 'POST', "/api/$method", $body);
+
+    die "$method: $status $answer\n" if $status != 200 || $answer =~ /"error"/;
+}
+
+
+# Before a handover: each user is in a room that it can be taken out of.
+sub prepare {
+    api('subscribe', qq({"user":"$_","channel":"extra"})) for names();
+    for my $c (@{$m->{clients}}) {
+        $m->until(sub { grep { /"extra"/ } @{$c->{pushes}} }, "$c->{name} has not its other room");
+        @$c{qw(pushes replies)} = ([], []);
+    }
+}
+
+
+# In that order.  Gives how many entries these are.
+sub commands {
+    my (@names) = @_;
+
+    for my $name (@names) {
+        my $c = client($name);
+        api('refresh', qq({"user":"$name","expire_at":) . (time() + 3600) . '}');
+        api('subscribe', qq({"user":"$name","channel":"more"}));
+        api('unsubscribe', qq({"user":"$name","channel":"extra"}));
+        api('refresh', qq({"user":"$name","expire_at":) . (time() + 7200) . '}');
+        next if $c->{kind} ne 'em';
+        $m->input($c, qq({"id":$_,"unsubscribe":{"channel":"$_"}})) for 11, 12, 13;
+    }
+
+    return 4 * @names + 3 * grep { client($_)->{kind} eq 'em' } @names;
+}
+
+
+# What has come of them, one a word.
+sub effects {
+    my ($c) = @_;
+    my @effects = map { /"(refresh|subscribe|unsubscribe)"/ ? $1 : () } @{$c->{pushes}};
+
+    # a room is joined when Redis says where it is
+    my @joined = grep { $_ eq 'subscribe' } @effects;
+    @effects = ((grep { $_ ne 'subscribe' } @effects), @joined);
+
+    return join ' ', @effects, map { /"id":(1[123]),/ ? $1 : () } @{$c->{replies}};
+}
+
+sub right { return 'refresh unsubscribe refresh subscribe' . ($_[0]{kind} eq 'em' ? ' 11 12 13' : '') }
+
+sub once {
+    my ($name, @names) = @_;
+
+    for my $c (map { client($_) } @names) {
+        $m->pump(20, sub { effects($c) eq right($c) });
+    }
+    # what comes twice comes soon
+    $m->pump(0.5);
+    is(effects(client($_)), right(client($_)), "$name: $_ has all of it, once and in order") for @names;
+}
+
+
+sub judge {
+    my ($name, $cut, @expected) = @_;
+
+    $m->aside;
+    if (slurp("$stack->{dir}/nginx.conf") ne $conf) {
+        spew("$stack->{dir}/nginx.conf", $conf);
+        $m->reload;
+    }
+    $m->settled;
+    is_deeply([ $m->cut ], [ sort @$cut ], "$name: " . @$cut . ' sessions are closed');
+    is_deeply([ $m->faults ], [], "$name: no message is lost or doubled");
+
+    my @lines = grep { !/the lease had lapsed/ } $m->lines;
+    for my $re (@expected) {
+        ok(scalar(grep { /$re/ } @lines), "$name: the log has $re");
+        @lines = grep { !/$re/ } @lines;
+    }
+    is_deeply([ grep { /\[(?:alert|emerg|crit|error|warn)\]/ } @lines ], [], "$name: and nothing else");
+
+    for my $c (@{$m->{clients}}) { @$c{qw(pushes replies)} = ([], []) }
+    for my $room ('more', 'extra', 'two') {
+        api('unsubscribe', qq({"user":"$_","channel":"$room"})) for names();
+    }
+    $m->reload;
+    $m->settled;
+    is_deeply([ $m->cut, $m->faults ], [], "$name: all move in the next reload");
+    for my $c (@{$m->{clients}}) { @$c{qw(pushes replies)} = ([], []) }
+    $m->lines;
+}
+
+
+# A part of a message, which makes a record so long that it has a packet of its own.
+sub lengthen {
+    for my $c (map { client($_) } @_) {
+        $c->{partial} = 1;
+        $c->{client}->write(Test::Im::Client::frame(1, ' ' x 60000, fin => 0));
+    }
+}
+
+sub shorten {
+    for my $c (grep { $_->{client} } map { client($_) } @_) {
+        $c->{client}->write(Test::Im::Client::frame(0, '{"id":90,"unsubscribe":{"channel":"none"}}'));
+        delete $c->{partial};
+        $m->until(sub { grep { /"id":90,/ } @{$c->{replies}} }, "$c->{name}: no answer to a long message");
+    }
+}
+
+
+my @rows = (
+
+    (map {
+        my $step = $_;
+        [ "moved at $step", sub {
+            my ($name) = @_;
+
+            prepare();
+            my ($old) = $m->interpose($step);
+            $m->came('entries', commands(names()));
+            $m->say('go');
+            $m->await_gone($old);
+            once($name, names());
+            judge($name, []);
+        } ]
+    } 'sessions', 'verdicts'),
+
+    (map {
+        my $step = $_;
+        [ "refused at $step", sub {
+            my ($name) = @_;
+
+            prepare();
+            $m->edit(sub { s{location = /of/(?:cf|em) \{.*\n}{}g });
+            my ($old) = $m->interpose($step);
+            $m->came('entries', commands(names()));
+            $m->say('go');
+            once($name, names());
+            $m->await_gone($old);
+            judge($name, [ names() ]);
+        } ]
+    } 'sessions', 'verdicts'),
+
+    # Both are ahead of a room at the new worker, which sends them back; the first one
+    # is there for good while the second one still waits, with the commands behind it.
+    [ 'sent back', sub {
+        my ($name) = @_;
+        my @two = ('cf1', 'cf3');
+
+        # a room of theirs, with a position that no other topic has
+        my ($seq, $epoch) = (0, '');
+        for (1 .. 7) {
+            my ($status, $answer) = $stack->http(5, 'POST', '/im/push', '{"rooms":["two"],"data":{}}');
+            ($epoch, $seq) = $answer =~ /"epoch":"(\w+)","seq":(\d+)/ or die "push: $status $answer\n";
+        }
+        my ($from, $to) = map { unpack 'H*', $epoch . pack 'Q>', $_ } $seq, $seq + 1;
+        for my $name (@two) {
+            api('subscribe', qq({"user":"$name","channel":"two"}));
+            $m->until(sub { grep { /"two"/ } @{client($name)->{pushes}} }, "$name has not the room of the two");
+        }
+
+        prepare();
+        lengthen(@two);
+        $m->settled;
+
+        my ($old) = $m->interpose('welcome');
+        $m->say("change $from $to");
+        $m->say("change $from $to hold");
+        $m->say('go');
+        $m->says("held\n(?s:.*)held");
+        # the new worker keeps each for a second
+        $m->pump(0.5);
+        $m->came('entries', commands(@two));
+        $m->say('go');
+        $m->await_gone($old);
+        once($name, @two);
+        my $records = 0;
+        $records += $_ for $m->heard =~ /^\d+ $Test::Im::Moves::Types{sessions} \d+ (\d+)$/mg;
+        is($records, names() + 2, "$name: two went twice");
+        shorten(@two);
+        judge($name, []);
+    } ],
+
+    # The new worker has them, and the old one doesn't know.
+    [ 'the channel is lost behind them', sub {
+        my ($name) = @_;
+
+        prepare();
+        my ($old) = $m->interpose('verdicts');
+        $m->came('entries', commands(names()));
+        $m->say('cut');
+        $m->await_gone($old);
+        my @cut = grep { client($_)->{cut} } names();
+        my @stay = grep { !client($_)->{cut} } names();
+        cmp_ok(scalar @stay, '>', 0, "$name: some have moved");
+        once($name, @stay);
+        judge($name, \@cut, qr/the channel to the next worker of slot 0 is lost: it closed the channel/);
+    } ],
+
+    # The old worker has packed them, and could not send them.
+    [ 'the channel is lost before them', sub {
+        my ($name) = @_;
+        my @all = grep { /^cf/ } names();
+
+        prepare();
+        lengthen(@all);
+        $m->settled;
+        delete client($_)->{code} for names();
+        my ($old) = $m->interpose('ready');
+        my $between = $m->{between}{pid};
+        $m->freeze($old);
+        $m->say('go');
+        $m->sync;
+        $m->freeze($between);
+        $m->thaw($old);
+        $m->pump(0.5);
+        commands(@all);
+        kill 'KILL', $between;
+        $m->await_gone($old);
+        my @back = grep { (client($_)->{code} || 0) == 3001 } @all;
+        cmp_ok(scalar @back, '>', 0, "$name: some come back: @back");
+        is(effects(client($_)), right(client($_)), "$name: $_ has all of it, once and in order") for @back;
+        judge($name, [ names() ], qr/the channel to the next worker of slot 0 is lost: /,
+              qr/sessions can't be handed over to the next worker of slot 0: connect\(\) failed/);
+    } ],
+);
+
+my @wanted = split /,/, $ENV{IM_FAULTS} || '';
+@rows = grep { my $name = $_->[0]; grep { $_ eq $name } @wanted } @rows if @wanted;
+
+$m->start;
+$conf = slurp("$stack->{dir}/nginx.conf");
+$m->lines;
+
+$_->[1]->($_->[0]) for @rows;
+
+done_testing();
