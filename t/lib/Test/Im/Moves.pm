@@ -66,7 +66,7 @@ sub new {
     my $stack = $self->{stack} = Test::Im::Stack->new(
         port => $port, workers => $args{workers} || 2, access => 0, drain => $args{drain} || '1s', level => 'info',
         connections => $args{connections} || 1024,
-        main => "env LD_PRELOAD;\nenv ASAN_OPTIONS;\nenv UBSAN_OPTIONS;\n" . ($args{main} || ''), listen => $args{listen} || "listen 127.0.0.1:$port reuseport",
+        main => $args{main} || '', listen => $args{listen} || "listen 127.0.0.1:$port reuseport",
         logic => [ "--http=127.0.0.1:" . ($port + 4) ], $args{redis} ? (redis => $args{redis}) : (),
         rules => $args{rules} || "im_room 1 history=2000 ttl=1h presence;\nim_room 2 history=2000 ttl=1h presence;\nim_room * history=0;\nim_inbox history=10 ttl=1h;\n",
     );

@@ -148,6 +148,7 @@ sub conf {
     my $temp = join '', map { "    ${_}_temp_path \"$node/tmp/$_\";\n" }
         qw(client_body proxy fastcgi uwsgi scgi);
     my $rules = $self->{rules};
+    my $env = join '', map { "env $_;\n" } qw(LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS);
 
     $listen .= " backlog=$self->{backlog}" if $self->{backlog};
 
@@ -157,7 +158,8 @@ sub conf {
     s{^load_module .*}{-e "$self->{build}/ngx_im_module.so"
         ? "load_module \"$self->{build}/ngx_im_module.so\";" : ''}me;
     s{^user .*\n}{$> == 0 ? "user root;\n" : ''}me;
-    s{^(worker_processes) .*\n}{$1 $self->{workers};\n$self->{main}}m;
+    # a new binary has the sanitizers, too
+    s{^(worker_processes) .*\n}{$1 $self->{workers};\n$env$self->{main}}m;
     s{(worker_connections) \d+}{$1 $self->{connections}};
     s{^(error_log .*) notice;}{$1 $self->{level};}m;
     s{^(    access_log) .*}{$1 off;}m unless $self->{access};
