@@ -14,12 +14,14 @@ typedef struct {
     im_str_t  op;          /* "+" or "-" */
     im_str_t  session;
     im_str_t  member;
-} im_control_change_t;
+    int       late;        /* -1: it isn't */
+} im_control_row_t;
 
 
 /* No two kinds give one name to different things. */
 static const im_json_field_t  im_control_fields[] = {
     im_json_row(im_control_t, RAWS, changes),
+    im_json_row(im_control_t, STRING, from),
     im_json_row(im_control_t, STRING, room),
     im_json_row(im_control_t, INT, code),
     im_json_row(im_control_t, STRING, reason),
@@ -40,9 +42,10 @@ static const im_json_field_t  im_control_fields[] = {
 
 
 static const im_json_field_t  im_control_change_fields[] = {
-    im_json_row(im_control_change_t, STRING, op),
-    im_json_row(im_control_change_t, STRING, session),
-    im_json_row(im_control_change_t, OBJECT, member),
+    im_json_row(im_control_row_t, STRING, op),
+    im_json_row(im_control_row_t, STRING, session),
+    im_json_row(im_control_row_t, OBJECT, member),
+    im_json_row(im_control_row_t, BOOL, late),
     im_json_end
 };
 
@@ -211,27 +214,28 @@ im_control_decode(im_str_t topic, im_str_t envelope, im_control_t *c,
 
 
 void
-im_control_change_encode(im_buf_t *b, int joined, im_str_t session,
+im_control_change_encode(im_buf_t *b, const im_control_change_t *change,
     im_str_t member)
 {
-    im_control_change_t  change;
+    im_control_row_t  row;
 
-    change.op = im_str_z(joined ? "+" : "-");
-    change.session = session;
-    change.member = member;
+    row.op = im_str_z(change->joined ? "+" : "-");
+    row.session = change->member.session;
+    row.member = member;
+    row.late = change->late ? 1 : -1;
 
-    im_json_encode(b, im_control_change_fields, &change);
+    im_json_encode(b, im_control_change_fields, &row);
 }
 
 
 im_int_t
-im_control_change_decode(im_str_t json, im_buf_t *arena, int *joined,
-    im_member_t *m)
+im_control_change_decode(im_str_t json, im_buf_t *arena,
+    im_control_change_t *change)
 {
-    const char           *why;
-    im_control_change_t   change;
+    const char        *why;
+    im_control_row_t   row;
 
-    memset(&change, 0, sizeof(im_control_change_t));
+    memset(&row, 0, sizeof(im_control_row_t));
 
     if (im_buf_reserve(arena, 2 * json.len) == NULL) {
         return IM_ERROR;
@@ -239,16 +243,17 @@ im_control_change_decode(im_str_t json, im_buf_t *arena, int *joined,
 
     arena->len -= 2 * json.len;
 
-    if (im_json_decode(json, im_control_change_fields, 0, arena, &change, &why)
+    if (im_json_decode(json, im_control_change_fields, 0, arena, &row, &why)
         != IM_OK
-        || change.op.len != 1
-        || im_member_decode(change.member, arena, m) != IM_OK)
+        || row.op.len != 1
+        || im_member_decode(row.member, arena, &change->member) != IM_OK)
     {
         return IM_ERROR;
     }
 
-    *joined = change.op.data[0] == '+';
-    m->session = change.session;
+    change->joined = row.op.data[0] == '+';
+    change->late = row.late > 0;
+    change->member.session = row.session;
 
     return IM_OK;
 }

@@ -4,8 +4,9 @@
  * Control entries: what workers do on request besides delivering messages.  A
  * control entry travels as a push of its partition does, in an
  * envelope whose operation is the kind and whose data is a JSON object
- * (docs/redis.md).  It has no epoch, isn't stored, and arrives at most once;
- * its seq is the time when it was sent, ms by Redis' clock.
+ * (docs/redis.md).  It isn't stored, and arrives at most once; its seq is the
+ * time when it was sent, ms by Redis' clock.  One with changes has a mark, as a
+ * message without a number.
  */
 
 #ifndef IM_CONTROL_H
@@ -24,7 +25,8 @@
 
 /* The first two and the last concern a topic, the others sessions. */
 typedef enum {
-    IM_CONTROL_CHANGES = 1,     /* changes: members of a room came or went */
+    IM_CONTROL_CHANGES = 1,     /* changes: members of a room came or went;
+                                   from: at that worker */
     IM_CONTROL_ROOM_INFO,       /* the followers of a room get room info */
     IM_CONTROL_DISCONNECT,      /* code, reason, except, login, seconds */
     IM_CONTROL_SUBSCRIBE,       /* room, epoch, seq, info, data, expire_at,
@@ -43,6 +45,7 @@ typedef struct {
     im_str_t           user;        /* whose sessions it concerns, */
     im_str_t           session;     /* or only this one */
     im_json_strings_t  changes;     /* each by im_control_change_encode() */
+    im_str_t           from;        /* a worker */
     im_json_strings_t  except;      /* sessions that stay */
     im_str_t           login;       /* only sessions that it has opened */
     im_str_t           room;
@@ -89,13 +92,21 @@ im_int_t im_control_decode(im_str_t topic, im_str_t envelope, im_control_t *c,
     const char **why);
 
 
+/* One of a session. */
+typedef struct {
+    int                joined;
+    int                late;        /* clients of that worker don't know yet */
+    im_member_t        member;
+} im_control_change_t;
+
+
 /* member: a JSON object of im_member_encode() */
-void im_control_change_encode(im_buf_t *b, int joined, im_str_t session,
+void im_control_change_encode(im_buf_t *b, const im_control_change_t *change,
     im_str_t member);
 
 /* The arena must take twice json.len bytes. */
-im_int_t im_control_change_decode(im_str_t json, im_buf_t *arena, int *joined,
-    im_member_t *m);
+im_int_t im_control_change_decode(im_str_t json, im_buf_t *arena,
+    im_control_change_t *change);
 
 
 #endif /* IM_CONTROL_H */

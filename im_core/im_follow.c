@@ -298,6 +298,7 @@ im_follow_changed(im_route_t *route)
 void
 im_follow_member(im_follow_t *follow, im_sub_t *sub, int joined)
 {
+    int          late;
     im_route_t  *route;
 
     route = sub->log->topic->data;
@@ -306,14 +307,16 @@ im_follow_member(im_follow_t *follow, im_sub_t *sub, int joined)
         return;
     }
 
-    if (sub->taken) {
-        im_take_leave(route, sub);
-        im_follow_changed(route);
-        return;
+    late = im_late_due(route)
+           && (joined || sub->said || im_sub_state(sub) != IM_SUB_JOINING);
+
+    if (joined) {
+        sub->late = late;
+        sub->said = late;
     }
 
-    if (joined && !im_follow_settled(route->topic)) {
-        im_take_join(route, sub);
+    if (sub->taken) {
+        im_take_leave(route, sub);
     }
 
     if (!im_route_up(route)) {
@@ -322,7 +325,8 @@ im_follow_member(im_follow_t *follow, im_sub_t *sub, int joined)
     }
 
     if (route->due != IM_DUE_ALL) {
-        (void) im_route_change(route, sub, joined);
+        (void) im_route_change(route, sub, joined,
+                               late ? IM_WORD_LATE : IM_WORD_SAID);
     }
 
     im_follow_changed(route);
@@ -332,6 +336,7 @@ im_follow_member(im_follow_t *follow, im_sub_t *sub, int joined)
 void
 im_follow_entry(im_follow_t *follow, const im_entry_t *entry)
 {
+    im_entry_t   e;
     im_topic_t  *topic;
 
     topic = im_hub_topic(follow->hub, entry->topic);
@@ -341,7 +346,13 @@ im_follow_entry(im_follow_t *follow, const im_entry_t *entry)
         return;
     }
 
-    im_history_put(topic->data, entry, IM_FROM_QUEUE);
+    e = *entry;
+
+    if (e.kind == IM_PUSH_CONTROL) {
+        e.seq = 0;                           /* it was the time */
+    }
+
+    im_history_put(topic->data, &e, IM_FROM_QUEUE);
     im_route_rest(topic->data);
 }
 
@@ -440,6 +451,7 @@ im_follow_over(im_route_t *route)
             other->notify = IM_NOTIFY_AGAIN;
         }
 
+        im_route_inherit(other, route);
         im_follow_changed(other);
     }
 
@@ -475,10 +487,19 @@ im_follow_resume(im_route_t *route)
 static im_int_t
 im_follow_list_all(im_route_t *route)
 {
+    int         known;
     im_sub_t   *sub;
     im_logs_t  *logs;
+    im_word_e   word;
+
+    known = route->known == IM_KNOWN_MEMBERS;
+
+    if (known) {
+        im_late_tell(route);
+    }
 
     im_route_forget(route, im_route_nchanges(route));
+    im_route_past(route);
 
     if (im_route_broadcast(route)) {
         return IM_OK;
@@ -490,7 +511,9 @@ im_follow_list_all(im_route_t *route)
          sub != NULL;
          sub = im_topic_next_sub(logs, route->topic, sub))
     {
-        if (!sub->taken && im_route_change(route, sub, 1) != IM_OK) {
+        word = known ? IM_WORD_NONE : sub->late ? IM_WORD_LATE : IM_WORD_SAID;
+
+        if (!sub->taken && im_route_change(route, sub, 1, word) != IM_OK) {
             return IM_ERROR;
         }
     }
@@ -539,6 +562,7 @@ im_follow_fill(im_route_t *route, im_report_t *report, im_call_e call)
     }
 
     report->nchanges = nchanges;
+    report->most = im_late_most(route);
 
     report->notify = route->topic->name[0] == 'r'
                      && (nchanges > 0
@@ -547,14 +571,15 @@ im_follow_fill(im_route_t *route, im_report_t *report, im_call_e call)
                              && route->known == IM_KNOWN_MEMBERS));
 
     report->each = route->upper.presence
-                   && nchanges <= IM_CONTROL_CHANGES_MAX
-                   && (!all || route->known != IM_KNOWN_MEMBERS);
+                   && im_min(nchanges, report->most) <= IM_CONTROL_CHANGES_MAX;
 }
 
 
 static void
 im_follow_sent(im_route_t *route, const im_report_t *report, im_call_e call)
 {
+    int  joined;
+
     route->call = call;
     route->follow->partitions[route->partition].ncalls++;
 
@@ -565,7 +590,7 @@ im_follow_sent(im_route_t *route, const im_report_t *report, im_call_e call)
         return;
     }
 
-    im_route_forget(route, report->nsent);
+    joined = im_route_sent(route, report->nsent);
 
     if (report->renew) {
         route->reported_at = (uint32_t) (route->follow->now / 1000);
@@ -575,8 +600,8 @@ im_follow_sent(im_route_t *route, const im_report_t *report, im_call_e call)
         route->known = IM_KNOWN_ROUTE;
     }
 
-    route->known = im_max(route->known, report->nsent > 0 ? IM_KNOWN_MEMBERS
-                                                          : IM_KNOWN_ROUTE);
+    route->known = im_max(route->known, joined ? IM_KNOWN_MEMBERS
+                                               : IM_KNOWN_ROUTE);
     route->due = im_route_nchanges(route) > 0 ? IM_DUE_COUNT : IM_DUE_NOTHING;
     route->notify = report->notify ? IM_NOTIFY_OUT : IM_NOTIFY_DONE;
 }
@@ -757,6 +782,7 @@ im_follow_failed(im_route_t *route)
     }
 
     route->due = IM_DUE_ALL;
+    im_late_answered(route, NULL);
 
     if (im_route_ended(route)) {
         im_route_end(route);
@@ -808,6 +834,7 @@ im_follow_begin(im_route_t *route, const im_reported_t *reply)
 
     follow->events->live(follow->ctx, route->topic);
 
+    im_late_begin(route);
     im_history_release(route);
 
     follow->events->flush(follow->ctx);
@@ -900,7 +927,7 @@ im_follow_next(im_route_t *route)
 
     if (route->compare
         || (im_route_open(route)
-            && im_route_nchanges(route) >= IM_FOLLOW_CHANGES))
+            && im_route_nchanges(route) >= im_late_most(route)))
     {
         im_route_queue(route, IM_QUEUE_URGENT);
         return;
@@ -947,6 +974,7 @@ im_follow_reported(im_route_t *route, const im_reported_t *reply)
     } else if (route->call == IM_CALL_LEAVE) {
         route->known = IM_KNOWN_NOTHING;
         route->notify = IM_NOTIFY_DONE;
+        im_route_forget(route, im_route_nchanges(route));
 
     } else if (route->notify == IM_NOTIFY_OUT) {
         im_follow_notified(route, reply->notified);
@@ -954,7 +982,10 @@ im_follow_reported(im_route_t *route, const im_reported_t *reply)
 
     if (!im_route_ended(route)) {
         im_follow_position(route, reply);
+        im_history_lacks(route, reply->own);
     }
+
+    im_late_answered(route, reply);
 
     route->call = IM_CALL_NONE;
 
@@ -1040,7 +1071,7 @@ im_follow_refresh(im_route_t *route)
 
 /*
  * What a call that is out reports anyway needs no check.  Another worker takes
- * members of a topic that is held.
+ * members of a topic that is held, and one that is pinned may have none.
  */
 static int
 im_follow_check_one(im_route_t *route, im_check_t *check)
@@ -1051,7 +1082,7 @@ im_follow_check_one(im_route_t *route, im_check_t *check)
 
     if (topic->state != IM_TOPIC_LIVE || route->call != IM_CALL_NONE
         || im_follow_wants(route) || !im_route_up(route)
-        || route->hold != IM_HOLD_NONE)
+        || route->hold != IM_HOLD_NONE || im_route_pinned(route))
     {
         return 0;
     }

@@ -8,6 +8,7 @@
  *   im_follow.c   reports of topics and members, and their replies
  *   im_take.c     counts and members that came from another worker
  *   im_history.c  the order of messages: holes are read from history
+ *   im_late.c     changes that followers hear of in the order of messages
  *   im_route.c    the record of a topic
  *
  * No I/O, no clock: calls to Redis go out by a table of commands, their
@@ -54,9 +55,10 @@ typedef struct {
     uint64_t      session;     /* the caller's name of it */
     u_char        id[16];
     uint8_t       joined;
-    uint8_t       quiet;       /* other workers don't hear of it */
+    uint8_t       quiet;       /* other clients don't hear of it */
+    uint8_t       late;        /* those of this worker don't know of it yet */
     uint32_t      len;
-    u_char        member[1];   /* JSON of a member that left, or nothing */
+    u_char        member[1];   /* JSON of a member that left or is late */
 } im_change_t;
 
 
@@ -75,6 +77,7 @@ typedef struct {
     uint64_t          version;
     const im_list_t  *changes;   /* of im_change_t */
     im_uint_t         nchanges;
+    im_uint_t         most;      /* of them may go; report() may set fewer */
     im_uint_t         nsent;     /* set by report(): the first ones went */
 } im_report_t;
 
@@ -86,7 +89,9 @@ typedef struct {
     im_str_t          epoch;
     uint64_t          top;
     im_str_t          past;      /* "epoch:top epoch:top" */
-    uint64_t          mark;      /* of the last entry without a number */
+    uint64_t          mark;      /* of the last entry without a number, */
+    uint64_t          own;       /* and of that of this report; 0: it has */
+                                 /* none, or others need not hear of it */
 } im_reported_t;
 
 
@@ -260,6 +265,12 @@ typedef struct {
     /* Redis has moved all that came from a worker: im_follow_settle(). */
     void      (*taken)(void *ctx, im_str_t from);
 
+    /* Followers get to know of a change that was late. */
+    void      (*late)(void *ctx, im_topic_t *topic, const im_change_t *change);
+
+    /* The same of a subscription that isn't live yet, and not late. */
+    void      (*joins)(void *ctx, im_sub_t *sub);
+
 } im_follow_events_t;
 
 
@@ -394,6 +405,7 @@ typedef struct {
     im_list_t         link;
     uint64_t          seq;       /* it came behind this message */
     uint64_t          mark;
+    uint8_t           kind;      /* im_push_kind_e */
     size_t            len;
     u_char            envelope[1];
 } im_kept_t;
@@ -409,7 +421,7 @@ void im_follow_stop(im_follow_t *follow, im_topic_t *topic);
 /* The subscription came (after start) or goes (before stop). */
 void im_follow_member(im_follow_t *follow, im_sub_t *sub, int joined);
 
-/* A message that pub/sub brought. */
+/* A message, or a control entry with a mark, that pub/sub brought. */
 void im_follow_entry(im_follow_t *follow, const im_entry_t *entry);
 
 /* An entry came for a topic without a follower here: Redis gets to know. */
@@ -505,6 +517,20 @@ void im_follow_unpin(im_follow_t *follow, im_topic_t *topic);
  */
 im_int_t im_follow_kept(im_topic_t *topic, uint64_t *seq, uint64_t *mark);
 
+/*
+ * Joins and leaves of this worker's sessions are late while sessions move: its
+ * followers hear of them when the report's entry comes back, and so in the
+ * order of their marks.  Else upper layers say them at once.  True: the next
+ * one is late.
+ */
+int im_follow_late(im_topic_t *topic);
+
+/*
+ * IM_OK: what followers of a pinned topic have heard at once has come back;
+ * IM_AGAIN: it will.
+ */
+im_int_t im_follow_ready(im_topic_t *topic);
+
 /* Followers have all entries without a number up to this mark. */
 uint64_t im_follow_mark(const im_topic_t *topic);
 
@@ -564,13 +590,6 @@ im_int_t im_follow_take(im_follow_t *follow, im_sub_t *sub, im_str_t from,
  * follows.
  */
 im_int_t im_follow_settle(im_follow_t *follow, im_str_t from, uint64_t fence);
-
-/*
- * Walks over the changes of members that Redis doesn't know yet, and so no
- * other worker.  fn neither joins nor leaves the topic.
- */
-void im_follow_each_change(const im_topic_t *topic, void (*fn)(void *data,
-    const im_change_t *change, int joined), void *data);
 
 /* Redis has moved all that was taken. */
 int im_follow_settled(const im_topic_t *topic);

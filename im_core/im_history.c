@@ -262,6 +262,7 @@ im_kept_add(im_route_t *route, const im_entry_t *entry, uint64_t mark)
 
     kept->seq = route->topic->seq;
     kept->mark = mark;
+    kept->kind = entry->kind;
     kept->len = len;
 
     im_copy(kept->envelope, entry->envelope.data, len);
@@ -297,6 +298,8 @@ im_history_unnumbered(im_route_t *route, const im_entry_t *entry)
     if (mark > 0 && im_route_pinned(route)) {
         im_kept_add(route, entry, mark);
     }
+
+    im_late_end(route);
 }
 
 
@@ -644,6 +647,8 @@ im_history_remark(im_route_t *route, const im_page_t *page)
     if (work != NULL) {
         work->lacks = im_min(work->lacks, page->mark);
         work->later = im_min(work->later, page->mark);
+        work->own = im_min(work->own, page->mark);
+        work->late_own = im_min(work->late_own, page->mark);
     }
 
     if (page->mark >= route->mark) {
@@ -1032,6 +1037,7 @@ im_history_poll_marks(im_route_t *route)
     if (work->lacks > route->mark && ++work->late == IM_HISTORY_LATE) {
         route->mark = work->lacks;
         im_kept_forget(route);
+        im_late_end(route);
     }
 
     if (work->lacks <= route->mark) {

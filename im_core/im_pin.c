@@ -47,6 +47,7 @@ im_follow_pin(im_follow_t *follow, im_str_t name)
 
     if (work->npins++ == 0) {
         im_history_pinned(topic->data);
+        im_late_begin(topic->data);
     }
 
     return topic;
@@ -62,6 +63,7 @@ im_follow_unpin(im_follow_t *follow, im_topic_t *topic)
 
     if (--route->work->npins == 0) {
         im_history_unpinned(route);
+        im_late_end(route);
     }
 
     im_route_rest(route);
@@ -79,6 +81,7 @@ im_follow_hold(im_topic_t *topic)
     if (route->hold == IM_HOLD_NONE) {
         route->hold = IM_HOLD_COUNTED;
         (void) im_route_unused(route);
+        im_late_begin(route);
     }
 
     if (im_route_work(route) == NULL || !im_follow_settled(topic)
@@ -92,7 +95,7 @@ im_follow_hold(im_topic_t *topic)
     }
 
     if (route->due == IM_DUE_NOTHING && im_route_nchanges(route) == 0) {
-        return IM_OK;
+        return im_late_ready(route) ? IM_OK : IM_AGAIN;
     }
 
     im_route_hurry(route);
@@ -277,6 +280,7 @@ im_follow_release(im_follow_t *follow, im_topic_t *topic, int moved)
         route->known = im_min(route->known, IM_KNOWN_ROUTE);
     }
 
+    im_late_end(route);
     im_follow_resume(route);
     im_route_rest(route);
 
@@ -290,40 +294,41 @@ im_follow_release(im_follow_t *follow, im_topic_t *topic, int moved)
 }
 
 
-/* Those that were taken, and have left, are told when they have been moved. */
-void
-im_follow_each_change(const im_topic_t *topic, void (*fn)(void *data,
-    const im_change_t *change, int joined), void *data)
+int
+im_follow_late(im_topic_t *topic)
 {
-    im_list_t         *q, *p;
-    im_take_t         *take;
-    im_route_t        *route;
-    im_change_t       *change;
-    im_route_work_t   *work;
+    im_route_t  *route;
 
     route = topic->data;
-    work = route->work;
 
-    if (work == NULL) {
-        return;
+    if (im_late_due(route)) {
+        return 1;
     }
 
-    im_list_each(q, &work->takes) {
-        take = im_list_data(q, im_take_t, link);
+    im_late_tell(route);
 
-        im_list_each(p, &take->left) {
-            fn(data, im_list_data(p, im_change_t, link), 0);
-        }
+    return 0;
+}
+
+
+im_int_t
+im_follow_ready(im_topic_t *topic)
+{
+    im_route_t  *route;
+
+    route = topic->data;
+
+    if (im_late_ready(route)) {
+        return IM_OK;
     }
 
-    if (route->due == IM_DUE_ALL) {
-        return;
+    if (route->call == IM_CALL_NONE && im_route_open(route)
+        && im_route_nchanges(route) > route->work->nlate)
+    {
+        im_route_hurry(route);
     }
 
-    im_list_each(q, &work->changes) {
-        change = im_list_data(q, im_change_t, link);
-        fn(data, change, change->joined);
-    }
+    return IM_AGAIN;
 }
 
 

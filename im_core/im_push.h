@@ -13,6 +13,7 @@
  *
  * An entry without a number has a mark instead, in the place of the epoch: "-"
  * and decimal digits.  The marks of a topic rise in the order of its entries.
+ * So have control entries with joins and leaves.
  */
 
 #ifndef IM_PUSH_H

@@ -47,10 +47,22 @@ im_route_create(im_follow_t *follow, im_topic_t *topic)
 }
 
 
+static void
+im_route_forget_list(im_list_t *list)
+{
+    im_change_t  *change;
+
+    while (!im_list_empty(list)) {
+        change = im_list_data(im_list_first(list), im_change_t, link);
+        im_list_remove(&change->link);
+        im_free(change);
+    }
+}
+
+
 void
 im_route_destroy(im_route_t *route)
 {
-    im_change_t      *change;
     im_route_work_t  *work;
 
     im_route_queue(route, IM_QUEUE_NONE);
@@ -61,13 +73,9 @@ im_route_destroy(im_route_t *route)
     work = route->work;
 
     if (work != NULL) {
-        while (!im_list_empty(&work->lost)) {
-            change = im_list_data(im_list_first(&work->lost), im_change_t,
-                                  link);
-            im_list_remove(&change->link);
-            im_free(change);
-        }
-
+        im_route_forget_list(&work->lost);
+        im_route_forget_list(&work->out);
+        im_route_forget_list(&work->past);
         im_buf_cleanup(&work->held);
         im_free(work);
     }
@@ -109,6 +117,8 @@ im_route_work(im_route_t *route)
 
     im_list_init(&work->changes);
     im_list_init(&work->lost);
+    im_list_init(&work->out);
+    im_list_init(&work->past);
     im_list_init(&work->takes);
     im_list_init(&work->kept);
     im_buf_init(&work->held, IM_ROUTE_HELD_MAX);
@@ -128,7 +138,8 @@ im_route_rest(im_route_t *route)
 
     if (work == NULL || work->nchanges > 0 || work->held.len > 0
         || work->recent != NULL || work->expect != 0 || work->lacks != 0
-        || work->npins > 0
+        || work->npins > 0 || work->own != 0 || !im_list_empty(&work->out)
+        || !im_list_empty(&work->past)
         || !im_list_empty(&work->takes) || route->hold != IM_HOLD_NONE)
     {
         return;
@@ -328,7 +339,7 @@ im_route_end(im_route_t *route)
 
 
 im_int_t
-im_route_change(im_route_t *route, im_sub_t *sub, int joined)
+im_route_change(im_route_t *route, im_sub_t *sub, int joined, im_word_e word)
 {
     im_int_t          rc;
     im_change_t      *change;
@@ -354,8 +365,12 @@ im_route_change(im_route_t *route, im_sub_t *sub, int joined)
         goto failed;
     }
 
+    change->late = word == IM_WORD_LATE;
+    change->quiet |= word == IM_WORD_NONE;
+
     im_list_insert_tail(&work->changes, &change->link);
     work->nchanges++;
+    work->nlate += change->late;
 
     return IM_OK;
 
@@ -367,19 +382,102 @@ failed:
 }
 
 
+/* Takes the first one out of the list. */
+static im_change_t *
+im_route_shift(im_route_work_t *work)
+{
+    im_change_t  *change;
+
+    change = im_list_data(im_list_first(&work->changes), im_change_t, link);
+
+    im_list_remove(&change->link);
+    work->nchanges--;
+    work->nlate -= change->late;
+
+    return change;
+}
+
+
 void
 im_route_forget(im_route_t *route, im_uint_t n)
 {
-    im_change_t      *change;
+    while (n-- > 0) {
+        im_free(im_route_shift(route->work));
+    }
+}
+
+
+int
+im_route_sent(im_route_t *route, im_uint_t n)
+{
+    int           joined;
+    im_change_t  *change;
+
+    joined = 0;
+
+    while (n-- > 0) {
+        change = im_route_shift(route->work);
+        joined |= change->joined;
+
+        if (change->late) {
+            im_list_insert_tail(&route->work->out, &change->link);
+
+        } else {
+            im_free(change);
+        }
+    }
+
+    return joined;
+}
+
+
+void
+im_route_forget_out(im_route_t *route)
+{
+    im_route_forget_list(&route->work->out);
+}
+
+
+void
+im_route_inherit(im_route_t *route, im_route_t *ended)
+{
+    im_route_work_t  *work;
+
+    if (im_route_nchanges(ended) == 0 || route->topic->state != IM_TOPIC_NEW
+        || route->due != IM_DUE_ALL || route->call != IM_CALL_NONE)
+    {
+        return;
+    }
+
+    work = im_route_work(route);
+
+    if (work != NULL) {
+        im_list_splice(&work->past, &ended->work->changes);
+        ended->work->nchanges = 0;
+        ended->work->nlate = 0;
+    }
+}
+
+
+void
+im_route_past(im_route_t *route)
+{
+    im_list_t        *q;
     im_route_work_t  *work;
 
     work = route->work;
 
-    while (n-- > 0) {
-        change = im_list_data(im_list_first(&work->changes), im_change_t,
-                              link);
-        im_list_remove(&change->link);
-        im_free(change);
-        work->nchanges--;
+    if (work == NULL) {
+        return;
+    }
+
+    while (!im_list_empty(&work->past)) {
+        q = im_list_first(&work->past);
+
+        im_list_remove(q);
+        im_list_insert_tail(&work->changes, q);
+
+        work->nchanges++;
+        work->nlate += im_list_data(q, im_change_t, link)->late;
     }
 }

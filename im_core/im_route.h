@@ -51,6 +51,14 @@ typedef enum {
 } im_notify_e;
 
 
+/* How other clients hear of a change. */
+typedef enum {
+    IM_WORD_SAID = 0,          /* those of this worker have */
+    IM_WORD_LATE,              /* all by the report's entry */
+    IM_WORD_NONE               /* they know of it */
+} im_word_e;
+
+
 typedef enum {
     IM_HISTORY_WHOLE = 0,      /* as far as is known, nothing is missing */
     IM_HISTORY_AGAIN,          /* to be read with the next poll */
@@ -133,8 +141,7 @@ typedef struct {
     im_route_t   *route;
     im_source_t  *source;
     im_buf_t      subs;        /* uint32_t: those that are here and taken */
-    im_list_t     left;        /* of im_change_t: those that have left, */
-                               /* joined: and came back */
+    im_list_t     left;        /* of im_change_t: those that have left */
     uint64_t      version;     /* of the call that is out or lost, or 0 */
     uint64_t      count;       /* that it gives */
     uint64_t      moved;       /* followers that it doesn't speak of, */
@@ -151,7 +158,10 @@ typedef struct {
 
 /* What is under way with a topic.  Owned by its route. */
 typedef struct {
-    im_list_t     changes;     /* of im_change_t, not reported yet */
+    im_list_t     changes;     /* of im_change_t, not reported yet, */
+    im_list_t     out;         /* and late ones whose report is out; */
+    im_list_t     past;        /* before all members, those of an earlier */
+                               /* route of the topic */
     im_list_t     lost;        /* of im_change_t, until the release */
     im_list_t     takes;       /* of im_take_t */
     im_list_t     kept;        /* of im_kept_t; of a pinned topic: entries */
@@ -165,6 +175,9 @@ typedef struct {
     uint64_t      lacks;       /* the same of the mark of a reply, */
     uint64_t      later;       /* and of one behind that */
     uint32_t      late;        /* ticks since lacks */
+    uint64_t      own;         /* the mark of the last report's entry, and */
+    uint64_t      late_own;    /* of the last with late ones; 0: it has come */
+    uint32_t      nlate;       /* of changes: the last ones */
     uint32_t      nchanges;
     uint32_t      npins;
     uint32_t      ngoing;      /* followers that may be elsewhere, */
@@ -321,10 +334,49 @@ void im_route_end(im_route_t *route);
  * Adds the change of a subscription that counts as a member.  IM_ERROR: no
  * memory, all members are due.
  */
-im_int_t im_route_change(im_route_t *route, im_sub_t *sub, int joined);
+im_int_t im_route_change(im_route_t *route, im_sub_t *sub, int joined,
+    im_word_e word);
 
 /* Frees the first n changes. */
 void im_route_forget(im_route_t *route, im_uint_t n);
+
+/*
+ * The first n changes are out: late ones are kept until that is answered.
+ * True: some have joined.
+ */
+int im_route_sent(im_route_t *route, im_uint_t n);
+void im_route_forget_out(im_route_t *route);
+
+/*
+ * Those of a route whose topic has ended go with the first report of the next
+ * one: they are past there, and listed before all of its members.
+ */
+void im_route_inherit(im_route_t *route, im_route_t *ended);
+void im_route_past(im_route_t *route);
+
+
+/* im_late.c */
+
+/* Sessions of the topic are about to move: followers hear of who is joining. */
+void im_late_begin(im_route_t *route);
+
+/* The next change is late. */
+int im_late_due(const im_route_t *route);
+
+/* So many changes may go with a report. */
+im_uint_t im_late_most(const im_route_t *route);
+
+/* Followers get to know of late changes that wait to be reported, */
+void im_late_tell(im_route_t *route);
+
+/* if no session moves any more and nothing before them is on its way. */
+void im_late_end(im_route_t *route);
+
+/* A report is answered; NULL: it has failed, and its changes may be lost. */
+void im_late_answered(im_route_t *route, const im_reported_t *reply);
+
+/* What followers have heard at once has come back. */
+int im_late_ready(const im_route_t *route);
 
 
 /* im_follow.c */
@@ -335,12 +387,8 @@ void im_follow_resume(im_route_t *route);
 
 /* im_take.c */
 
-/*
- * A subscription that was taken goes before Redis has moved it, and its session
- * may come back.
- */
+/* A subscription that was taken goes before Redis has moved it. */
 void im_take_leave(im_route_t *route, im_sub_t *sub);
-void im_take_join(im_route_t *route, im_sub_t *sub);
 
 /* Sends what is due of a partition, as one call; the number of topics. */
 im_uint_t im_take_send(im_follow_t *follow, im_follow_partition_t *part);

@@ -285,8 +285,8 @@ im_follow_settled(const im_topic_t *topic)
 
 
 /*
- * The other worker's count and members have it until the call is done.  Then
- * it leaves here as others do: by a report.  Without memory, nothing names it
+ * The other worker's count and members have it until the call is done.  Others
+ * get to know that it has left by a report.  Without memory, nothing names it
  * in the other worker's members: they go when that worker leaves.
  */
 static void
@@ -353,43 +353,6 @@ im_take_leave(im_route_t *route, im_sub_t *sub)
                 return;
             }
         }
-    }
-}
-
-
-/* Without memory, any of them may have come back. */
-void
-im_take_join(im_route_t *route, im_sub_t *sub)
-{
-    im_int_t      rc;
-    im_list_t    *q, *p;
-    im_take_t    *take;
-    im_change_t  *change, *left;
-
-    change = NULL;
-    rc = route->follow->commands->change(route->follow->ctx, sub, 1, &change);
-
-    if (rc == IM_DECLINED) {
-        return;
-    }
-
-    for (q = im_list_first(&route->work->takes);
-         q != im_list_sentinel(&route->work->takes);
-         q = im_list_next(q))
-    {
-        take = im_list_data(q, im_take_t, link);
-
-        for (p = im_list_first(&take->left);
-             p != im_list_sentinel(&take->left);
-             p = im_list_next(p))
-        {
-            left = im_list_data(p, im_change_t, link);
-            left->joined |= rc == IM_ERROR || left->session == change->session;
-        }
-    }
-
-    if (rc == IM_OK) {
-        im_free(change);
     }
 }
 
@@ -545,7 +508,6 @@ im_take_done(im_take_t *take)
     im_sub_t         *sub;
     im_uint_t         i, n;
     im_route_t       *route;
-    im_change_t      *change;
     im_route_work_t  *work;
 
     route = take->route;
@@ -569,21 +531,15 @@ im_take_done(im_take_t *take)
     take->told = 0;
     take->version = 0;
 
-    /* others get to know that they have left */
+    /* others know that they have left, but have found them in Redis */
 
-    for ( /* void */ ; take->nleft_sent > 0; take->nleft_sent--) {
-        change = im_list_data(im_list_first(&take->left), im_change_t, link);
-        im_list_remove(&change->link);
-        take->nleft--;
-
-        if (change->joined) {
-            im_free(change);
-            continue;
-        }
-
-        im_list_insert_tail(&work->changes, &change->link);
-        work->nchanges++;
+    if (take->nleft_sent > 0 && route->notify == IM_NOTIFY_DONE) {
+        route->notify = IM_NOTIFY_AGAIN;
+        route->due = im_max(route->due, IM_DUE_COUNT);
     }
+
+    im_take_forget(take, take->nleft_sent);
+    take->nleft_sent = 0;
 
     route->known = im_max(route->known, take->members ? IM_KNOWN_MEMBERS
                                                       : IM_KNOWN_ROUTE);

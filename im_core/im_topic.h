@@ -71,8 +71,10 @@ struct im_sub_s {
     void           *more;      /* the session's: what only some have, or NULL */
     uint32_t        expires;   /* the session's: s, 0: never */
     uint8_t         flags;     /* the session's */
-    uint8_t         state:7;   /* read it by im_sub_state() */
+    uint8_t         state:5;   /* read it by im_sub_state() */
     uint8_t         taken:1;   /* im_follow's: Redis counts it elsewhere */
+    uint8_t         late:1;    /* im_follow's: its join is a late change */
+    uint8_t         said:1;    /* im_follow's: it needs no word of its join */
 };
 
 

@@ -97,7 +97,9 @@ im_job_entry_push(const im_job_entry_t *e, im_entry_t *push)
         return IM_ERROR;
     }
 
-    if (e->position.len == 0) {
+    push->epoch = e->position;
+
+    if (e->position.len == 0 || im_entry_mark(push) > 0) {
         push->kind = IM_PUSH_CONTROL;
         push->seq = e->id.ms;                /* when it was queued */
         return IM_OK;

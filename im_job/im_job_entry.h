@@ -28,7 +28,7 @@ typedef struct {
 typedef struct {
     im_job_id_t  id;
     im_str_t     topic;
-    im_str_t     position;       /* empty: a control entry */
+    im_str_t     position;       /* empty, or a mark: a control entry */
     im_str_t     workers;        /* with spaces between; "*" all */
     im_str_t     envelope;
 } im_job_entry_t;

@@ -25,7 +25,6 @@ ngx_im_events_adopted(ngx_im_session_t *s)
 {
     ngx_im_move_adopted(s);
     ngx_im_identity_adopted(s);
-    ngx_im_presence_adopted(s);
 }
 
 
@@ -39,7 +38,8 @@ static const ngx_im_session_events_t  ngx_im_session_events = {
     ngx_im_drain_start,
     ngx_im_info_waits,
     ngx_im_handover_out_entry,
-    ngx_im_events_adopted
+    ngx_im_events_adopted,
+    ngx_im_presence_missed
 };
 
 
@@ -76,6 +76,11 @@ ngx_im_events_message(void *ctx, im_topic_t *topic, const im_entry_t *entry,
     ngx_im_worker_t  *w;
 
     w = ctx;
+
+    if (entry->kind == IM_PUSH_CONTROL) {
+        (void) ngx_im_control_entry(w, entry, &ngx_im_reach_here);
+        return IM_OK;
+    }
 
     if (im_envelope_decode(entry->envelope, &envelope) != IM_OK) {
         ngx_log_error(NGX_LOG_ERR, w->log, 0,
@@ -222,7 +227,9 @@ static const ngx_im_follow_events_t  ngx_im_events = {
         ngx_im_events_reported,
         ngx_im_info_members,
         ngx_im_events_ended,
-        ngx_im_events_taken
+        ngx_im_events_taken,
+        ngx_im_presence_late,
+        ngx_im_presence_joins
     },
 
     ngx_im_events_control,

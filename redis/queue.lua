@@ -24,8 +24,8 @@ local function full(key, at, cap)
   end
   return q.n + q.more >= tonumber(cap)
 end
--- behind full(): t topic, e epoch (nil: a control entry), s number, w workers (nil: all), d envelope; it gets failed,
--- an error, if it was heard by none and the queue doesn't take it
+-- behind full(): t topic, e epoch, or '-MARK', s number (nil: a control entry, which may have no mark), w workers (nil:
+-- all), d envelope; it gets failed, an error, if it was heard by none and the queue doesn't take it
 local function entry(key, t, e, s, w, d)
   local q = queues[key]
   if not q.live then q.more = q.more + 1 end
@@ -37,8 +37,9 @@ end
 -- ring: its owner has to read it anyway.
 -- bell, big-endian: u32 n, u8+ID | the same, u8+t, u8+i, u32+w, d; a long entry has to be read
 local function append(x)
-  local q, t, d, i, w = x.q, x.t, x.d, x.e and x.e .. ':' .. x.s or '', ''
-  if x.w then w = table.concat(x.w, ' ') elseif not x.e then w = '*' end
+  local q, t, d, i, w = x.q, x.t, x.d, x.e or '', ''
+  if x.s then i = i .. ':' .. x.s end
+  if x.w then w = table.concat(x.w, ' ') elseif not x.s then w = '*' end
   local id, n = redis.pcall('XADD', q.key, '*', 't', t, 'i', i, 'w', w, 'd', d), q.n
   if type(id) == 'table' then
     x.failed = not x.heard and id.err
@@ -54,9 +55,9 @@ end
 local pack = struct.pack
 local function batch(bytes, x)
   local kind, t, e, s, n = 0, x.t, x.e, x.s, #bytes
-  if not e then
+  if not s then
     local time = redis.call('TIME')
-    kind, e, s = 1, '', time[1] * 1000 + math.floor(time[2] / 1000)
+    kind, e, s = 1, e or '', time[1] * 1000 + math.floor(time[2] / 1000)
   end
   bytes[n + 1] = pack('>I4BBc0Bc0I8', 11 + #t + #e + #x.d, kind, #t, t, #e, e, s)
   bytes[n + 2] = x.d

@@ -4,12 +4,13 @@
 --      then those of each other topic as 1 to 5, then those of queue.lua
 -- ARGV 1 worker ('': only ask)  2 count ('-': it leaves, '': only ask)  3 version  4 routes ttl s  5 meta ttl s (with a minus: lives
 --      are not renewed, but where a key is new)  6 generation  7 topic  8 control entry that tells the other workers of
---      the members ('': none)  9 queue cap, then pairs: '=' '' forget all members | '+SESSION' info | '-SESSION' ''
+--      the members ('': none; behind a '+': it has joins and leaves, gets a mark, and comes to this worker, too, so that
+--      each of them knows the order)  9 queue cap, then pairs: '=' '' forget all members | '+SESSION' info | '-SESSION' ''
 --      then of each other topic: '.', those like 2, 3, 5, 7, 8, and its pairs
 -- reply seven of each topic {applied, epoch, top, past, stored, told, mark}: every message is routed to this worker or
 --       has seq <= top, or, without a number, a mark <= mark; epoch '' where nothing is known of the topic, or it was left;
---       stored is what the routes hold when applied is 0 ('count:version...', '' none); told 0: the
---       queue was full and the others know nothing yet
+--       stored is what the routes hold when applied is 0 ('count:version...', '' none); told 0: the queue
+--       was full and the others know nothing yet; a string: the mark of the entry; 1: it has none, or there are no others
 --     | of one of several topics that has failed: -1, error, 0, '', '', 0, '0'
 -- A topic that never had a message has no numbers to keep: its meta lives as long as the routes, and
 -- goes with the last of them.  To ask makes no key.
@@ -19,9 +20,9 @@ local function all(keys, which)
   for k = which, at - 1, 5 do keys[#keys + 1] = KEYS[k == which and k or k + 1] end
   return keys
 end
--- mark(): what has the left mark of the i'th topic
+-- left(): what has the left mark of the i'th topic
 local marks
-local function mark(i)
+local function left(i)
   marks = marks or redis.call('MGET', unpack(all({}, 5)))
   return marks[i]
 end
@@ -31,16 +32,20 @@ local function unknown()
   known = known or redis.call('EXISTS', unpack(all(all({}, 3), 4)))
   return known == 0
 end
-local function tell(routes, topic, notice)
+-- tell(): of the topic whose keys are from k on
+local function tell(k, topic, notice)
   if notice == '' then return 1 end
-  local others = {}
-  for _, w in ipairs(redis.call('HKEYS', routes)) do
-    if w ~= worker then others[#others + 1] = w end
+  local others, own = {}, nil
+  for _, w in ipairs(redis.call('HKEYS', KEYS[k])) do
+    if w ~= worker then others[#others + 1] = w else own = w end
   end
   if #others == 0 then return 1 end
   if full(KEYS[6], at, ARGV[9]) then return 0 end
-  entry(KEYS[6], topic, nil, nil, others, notice)
-  return 1
+  local u = ''
+  if string.sub(notice, 1, 1) == '+' then u, notice = mark(KEYS[k + 2]), string.sub(notice, 2) end
+  if u ~= '' then others[#others + 1] = own end
+  entry(KEYS[6], topic, u ~= '' and '-' .. u or nil, nil, others, notice)
+  return u ~= '' and u or 1
 end
 local function leave(k, version)
   redis.call('HDEL', KEYS[k], worker)
@@ -57,10 +62,10 @@ local function take(i, k, count, version, due)
   local routes, value, old = KEYS[k], count .. ':' .. version, nil
   if due then
     if not written then redis.call('EXPIRE', routes, ttl) end      -- the first write: so maxmemory refuses no join
-    written, old = true, mark(i)
+    written, old = true, left(i)
     if not old and typed('HSETNX', routes, worker, value) == 1 then return nil, true end
   end
-  old = typed('HGET', routes, worker) or old or mark(i)
+  old = typed('HGET', routes, worker) or old or left(i)
   if old and tonumber(version) <= tonumber(string.match(old, ':(%d+)')) then return old end
   if count == '-' then return end
   if redis.call('HSET', routes, worker, counted(old, count, version)) == 1 and not due then    -- others removed it
@@ -84,7 +89,7 @@ local function report(i, k, count, version, life, topic, notice, a, z)
   end
   if count == '-' then
     leave(k, version)
-    return 1, '', 0, '', '', tell(routes, topic, notice), '0'
+    return 1, '', 0, '', '', tell(k, topic, notice), '0'
   end
   local e, top, past, _, last
   if due and unknown() then
@@ -101,7 +106,7 @@ local function report(i, k, count, version, life, topic, notice, a, z)
     else redis.call('UNLINK', members) end
   end
   if lives then redis.call('EXPIRE', members, ttl) end
-  return 1, e, top, past, '', tell(routes, topic, notice), last or '0'
+  return 1, e, top, past, '', tell(k, topic, notice), last or '0'
 end
 local r, i, k, a = {}, 1, 1, 10
 local count, version, life, topic, notice = ARGV[2], ARGV[3], ARGV[5], ARGV[7], ARGV[8]

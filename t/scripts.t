@@ -815,6 +815,26 @@ subtest 'members are told' => sub {
     is($move->('w3', 3, cap => $at + 3), 0, 'the queue is full');
     is(r('XLEN', '{1}:q'), $at + 3, 'nothing was queued');
     like(r('HGET', '{1}:r:n:w', 'w3'), qr/^3:/, 'and yet it was applied');
+
+    # one with joins and leaves has a mark, and comes to who reports it
+
+    my $mark = $move->('w3', 4, control => '+joins');
+    is(r('HGET', '{1}:r:n:m', 'u'), $mark, 'a mark');
+    cmp_ok($mark, '>', time() * 1e6 - 1e9, 'which was never given before');
+    is_deeply([ @{ $last->() }[2, 3, 6, 7] ], ['i', "-$mark", 'd', 'joins'], 'of the entry');
+    is_deeply([ sort split(/ /, $last->()->[5]) ], [qw(w1 w3)], 'which goes to the worker itself, too');
+    my $r = route('r:n', 'w1', 2, ++$v, { control => '+more' });
+    is_deeply([ @$r[5, 6] ], [ $mark + 1, $mark ], 'the next one, and where the topic was before');
+    is(route('r:n', 'w1', 2, ++$v, { control => 'none' })->[5], 1, 'one without has none');
+    is($move->('w3', '-', control => '+leaves'), $mark + 2, 'a worker leaves');
+    is($last->()->[5], 'w1', 'and does not hear of it');
+    is(r('XLEN', '{1}:q'), $at + 7, 'so many entries');
+    is($move->('w1', 3, control => '+joins'), 1, 'nobody to tell');
+    is(r('XLEN', '{1}:q'), $at + 7, 'none');
+    is(r('HGET', '{1}:r:n:m', 'u'), $mark + 2, 'and no mark');
+    is(route('r:n', 'w2', 1, ++$v)->[0], 1, 'another one');
+    is($move->('w1', 4, control => '+joins', cap => 1), 0, 'the queue is full');
+    is(r('HGET', '{1}:r:n:m', 'u'), $mark + 2, 'no mark');
 };
 
 subtest 'leases' => sub {

@@ -205,6 +205,8 @@ struct ngx_im_session_s {
     unsigned            positions:1;     /* im: with seq and epoch */
     unsigned            evicted:1;       /* has no place any more */
     unsigned            adopted:1;       /* in worker->adopted */
+    unsigned            left:1;          /* a room that has presence, and Redis
+                                            may not know */
     ngx_im_peer_t       peer;
     uint8_t             reason;          /* im_reason_e, with why */
     const char         *why;             /* for the log line */
@@ -315,6 +317,10 @@ typedef struct ngx_im_session_events_s {
 
     /* The session comes from another worker, with other settings perhaps. */
     void  (*adopted)(ngx_im_session_t *s);
+
+    /* Appends what a control entry of its topic says to clients. */
+    void  (*missed)(ngx_im_worker_t *w, im_sub_t *sub, im_str_t envelope,
+        im_buf_t *b);
 
 } ngx_im_session_events_t;
 

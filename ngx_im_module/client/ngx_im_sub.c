@@ -348,6 +348,12 @@ ngx_im_sub_leave(ngx_im_session_t *s, im_sub_t *sub)
 
     w->events->left(s, sub);
 
+    if (sub->log->topic->data != NULL
+        && im_followed(sub->log->topic)->presence)
+    {
+        s->left = 1;
+    }
+
     im_follow_member(w->follow, sub, 0);
 
     topic = im_hub_leave(&w->hub, sub, &last);

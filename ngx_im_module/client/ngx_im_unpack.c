@@ -627,6 +627,30 @@ ngx_im_unpack_message(ngx_im_unpack_t *u, ngx_im_session_t *s, im_sub_t *sub,
 }
 
 
+/* What has a mark. */
+static ngx_int_t
+ngx_im_unpack_kept(ngx_im_unpack_t *u, ngx_im_session_t *s, im_sub_t *sub,
+    const im_kept_t *kept)
+{
+    im_buf_t  *b;
+    im_str_t   envelope;
+
+    envelope = im_str_set((u_char *) kept->envelope, kept->len);
+
+    if (kept->kind != IM_PUSH_CONTROL) {
+        return ngx_im_unpack_message(u, s, sub, 0, envelope);
+    }
+
+    b = ngx_im_send_buffer(u->w, &u->w->deflate.single);
+    u->w->events->missed(u->w, sub, envelope, b);
+
+    return !b->failed
+           && (b->len == 0
+               || ngx_im_send_queue_history(s, im_buf_str(b)) == NGX_OK)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
 /* The messages with a number behind *seq up to that one, which *seq is then. */
 static ngx_int_t
 ngx_im_unpack_upto(ngx_im_unpack_t *u, ngx_im_session_t *s, im_sub_t *sub,
@@ -668,9 +692,7 @@ ngx_im_unpack_missed(ngx_im_unpack_t *u, ngx_im_session_t *s, im_sub_t *sub,
          kept = im_follow_next_kept(topic, kept))
     {
         if (ngx_im_unpack_upto(u, s, sub, &seq, kept->seq) != NGX_OK
-            || ngx_im_unpack_message(u, s, sub, 0,
-                                     im_str_set(kept->envelope, kept->len))
-               != NGX_OK)
+            || ngx_im_unpack_kept(u, s, sub, kept) != NGX_OK)
         {
             return NGX_ERROR;
         }

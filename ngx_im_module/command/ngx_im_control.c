@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Control entries: requests of logic, or of another worker, besides delivering
+ * Control entries: requests of logic, or of a worker, besides delivering
  * messages.  They are not numbered and arrive at most once.
  */
 
@@ -39,8 +39,15 @@ static void
 ngx_im_control_members(ngx_im_worker_t *w, im_topic_t *topic,
     const im_control_t *control)
 {
-    ngx_im_presence_changed(w, topic, control);
-    ngx_im_info_refresh(topic, control->kind == IM_CONTROL_ROOM_INFO);
+    ngx_uint_t  own;
+
+    own = im_str_eq(control->from, im_buf_str(&w->id));
+
+    ngx_im_presence_changed(w, topic, control, own);
+
+    if (!own) {
+        ngx_im_info_refresh(topic, control->kind == IM_CONTROL_ROOM_INFO);
+    }
 }
 
 

@@ -5,27 +5,19 @@
  * rule of the room has presence.
  *
  * Sessions of this worker hear at once of each other.  Other workers get a
- * control entry with the change of members, some time later.  A session that
- * comes from another worker meanwhile gets those that have not gone out.
- * Pushes are hints: of very many changes some are dropped.
+ * control entry with the change of members, some time later.  While sessions
+ * move, those of this worker hear of each other by that entry, too.  Pushes are
+ * hints: of very many changes some are dropped.
  */
 
 #include "ngx_im_presence.h"
 #include "ngx_im_topic.h"
 #include "ngx_im_reply.h"
 #include "ngx_im_send.h"
-#include "im_follow.h"
 #include "im_id.h"
 
 
 #define NGX_IM_PRESENCE_RATE  200            /* pushes a second, of a room */
-
-
-/* A follower that came from another worker. */
-typedef struct {
-    ngx_im_session_t  *session;
-    im_sub_t          *sub;
-} ngx_im_presence_t;
 
 
 /* Some followers asked for joins and leaves. */
@@ -44,6 +36,23 @@ ngx_im_presence_wanted(im_topic_t *topic)
 }
 
 
+/* Appends it for clients of a wire. */
+static void
+ngx_im_presence_encode(im_buf_t *b, im_topic_t *topic, im_wire_t wire,
+    const im_member_t *m, int joined)
+{
+    im_reply_t  reply;
+
+    ngx_im_reply_init(&reply, joined ? IM_REPLY_PUSH_JOIN
+                                     : IM_REPLY_PUSH_LEAVE, 0);
+    reply.topic = im_topic_name(topic);
+    reply.clients = m;
+    reply.nclients = 1;
+
+    wire.form->presence(b, wire.transport, &reply);
+}
+
+
 /* It may be called during a walk over sessions: the flush comes later. */
 static void
 ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
@@ -52,7 +61,6 @@ ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
     im_buf_t        *b;
     im_log_t        *log;
     im_wire_t        wire;
-    im_reply_t       reply;
     ngx_im_topic_t  *t;
 
     t = ngx_im_topic_get(topic);
@@ -60,12 +68,6 @@ ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
     if (t == NULL || !ngx_im_rate_take(&t->pushes, NGX_IM_PRESENCE_RATE)) {
         return;
     }
-
-    ngx_im_reply_init(&reply, joined ? IM_REPLY_PUSH_JOIN
-                                     : IM_REPLY_PUSH_LEAVE, 0);
-    reply.topic = im_topic_name(topic);
-    reply.clients = m;
-    reply.nclients = 1;
 
     for (log = topic->logs; log != NULL; log = log->next) {
 
@@ -76,7 +78,7 @@ ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
         }
 
         b = ngx_im_send_buffer(w, &w->deflate.shared);
-        wire.form->presence(b, wire.transport, &reply);
+        ngx_im_presence_encode(b, topic, wire, m, joined);
 
         if (!b->failed) {
             (void) ngx_im_send_log(w, log, im_buf_str(b), 0);
@@ -89,8 +91,8 @@ ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
 }
 
 
-void
-ngx_im_presence_tell(ngx_im_worker_t *w, im_sub_t *sub, int joined)
+static void
+ngx_im_presence_sub(ngx_im_worker_t *w, im_sub_t *sub, int joined)
 {
     u_char        id[IM_UUID_LEN];
     im_topic_t   *topic;
@@ -109,71 +111,43 @@ ngx_im_presence_tell(ngx_im_worker_t *w, im_sub_t *sub, int joined)
 }
 
 
-/* NGX_DECLINED: it has left meanwhile. */
-static ngx_int_t
-ngx_im_presence_joined(const im_change_t *change, im_topic_t *topic,
-    u_char *id, im_member_t *m)
+void
+ngx_im_presence_tell(ngx_im_worker_t *w, im_sub_t *sub, int joined)
 {
-    im_sub_t          *sub;
-    ngx_im_session_t  *s;
-
-    s = ngx_im_session_find(ngx_im_worker, change->session);
-    sub = s != NULL ? ngx_im_session_find_sub(s, im_topic_name(topic)) : NULL;
-
-    if (sub == NULL) {
-        return NGX_DECLINED;
+    if (joined ? !sub->said : !im_follow_late(sub->log->topic)) {
+        ngx_im_presence_sub(w, sub, joined);
     }
-
-    ngx_im_session_member(s, sub, id, m);
-
-    return NGX_OK;
 }
 
 
-static void
-ngx_im_presence_missed(void *data, const im_change_t *change, int joined)
+void
+ngx_im_presence_joins(void *ctx, im_sub_t *sub)
 {
-    u_char              id[IM_UUID_LEN];
-    im_buf_t            arena, *b;
-    im_wire_t           wire;
-    im_reply_t          reply;
-    im_member_t         m;
-    ngx_int_t           rc;
-    ngx_im_presence_t  *p;
+    ngx_im_presence_sub(ctx, sub, 1);
+}
 
-    p = data;
 
-    if (change->quiet || p->session->phase >= NGX_IM_ENDING) {
+void
+ngx_im_presence_late(void *ctx, im_topic_t *topic, const im_change_t *change)
+{
+    u_char       id[IM_UUID_LEN];
+    im_buf_t     arena;
+    im_member_t  m;
+
+    if (change->quiet || !ngx_im_presence_wanted(topic)) {
         return;
     }
 
     im_buf_init(&arena, 2 * change->len + 1);
 
-    if (joined) {
-        rc = ngx_im_presence_joined(change, p->sub->log->topic, id, &m);
-
-    } else {
-        rc = im_member_decode(im_str_set((u_char *) change->member,
-                                         change->len), &arena, &m);
+    if (im_member_decode(im_str_set((u_char *) change->member, change->len),
+                         &arena, &m)
+        == IM_OK)
+    {
         im_id_uuid(id, change->id);
         m.session = im_str_set(id, IM_UUID_LEN);
-    }
 
-    if (rc == NGX_OK) {
-        wire = im_wire(p->sub->log->wire);
-
-        ngx_im_reply_init(&reply, joined ? IM_REPLY_PUSH_JOIN
-                                         : IM_REPLY_PUSH_LEAVE, 0);
-        reply.topic = im_topic_name(p->sub->log->topic);
-        reply.clients = &m;
-        reply.nclients = 1;
-
-        b = ngx_im_send_buffer(ngx_im_worker, &ngx_im_worker->deflate.single);
-        wire.form->presence(b, wire.transport, &reply);
-
-        if (!b->failed) {
-            (void) ngx_im_send_reply(p->session, im_buf_str(b));
-        }
+        ngx_im_presence_push(ctx, topic, &m, change->joined);
     }
 
     im_buf_cleanup(&arena);
@@ -181,33 +155,13 @@ ngx_im_presence_missed(void *data, const im_change_t *change, int joined)
 
 
 void
-ngx_im_presence_adopted(ngx_im_session_t *s)
-{
-    ngx_im_presence_t  p;
-
-    p.session = s;
-
-    for (p.sub = s->subs; p.sub; p.sub = ngx_im_sub_next(p.sub)) {
-
-        if (im_followed(p.sub->log->topic)->presence
-            && im_wire(p.sub->log->wire).form->presence != NULL)
-        {
-            im_follow_each_change(p.sub->log->topic, ngx_im_presence_missed,
-                                  &p);
-        }
-    }
-}
-
-
-void
 ngx_im_presence_changed(ngx_im_worker_t *w, im_topic_t *topic,
-    const im_control_t *control)
+    const im_control_t *control, ngx_uint_t own)
 {
-    int          joined;
-    im_buf_t     arena;
-    im_str_t     json;
-    ngx_uint_t   i;
-    im_member_t  m;
+    im_buf_t              arena;
+    im_str_t              json;
+    ngx_uint_t            i;
+    im_control_change_t   change;
 
     if (!ngx_im_presence_wanted(topic)) {
         return;
@@ -218,10 +172,50 @@ ngx_im_presence_changed(ngx_im_worker_t *w, im_topic_t *topic,
 
         im_buf_init(&arena, 2 * json.len);
 
-        if (im_control_change_decode(json, &arena, &joined, &m) == IM_OK) {
-            ngx_im_presence_push(w, topic, &m, joined);
+        if (im_control_change_decode(json, &arena, &change) == IM_OK
+            && (!own || change.late))
+        {
+            ngx_im_presence_push(w, topic, &change.member, change.joined);
         }
 
         im_buf_cleanup(&arena);
     }
+}
+
+
+void
+ngx_im_presence_missed(ngx_im_worker_t *w, im_sub_t *sub, im_str_t envelope,
+    im_buf_t *b)
+{
+    im_buf_t              arena;
+    im_str_t              json;
+    im_topic_t           *topic;
+    ngx_uint_t            i;
+    const char           *why;
+    im_control_t          control;
+    im_control_change_t   change;
+
+    topic = sub->log->topic;
+
+    if (im_wire(sub->log->wire).form->presence == NULL
+        || im_control_decode(im_topic_name(topic), envelope, &control, &why)
+           != IM_OK)
+    {
+        return;
+    }
+
+    for (i = 0; i < control.changes.n; i++) {
+        json = control.changes.elts[i];
+
+        im_buf_init(&arena, 2 * json.len);
+
+        if (im_control_change_decode(json, &arena, &change) == IM_OK) {
+            ngx_im_presence_encode(b, topic, im_wire(sub->log->wire),
+                                   &change.member, change.joined);
+        }
+
+        im_buf_cleanup(&arena);
+    }
+
+    im_control_cleanup(&control);
 }

@@ -512,7 +512,7 @@ ngx_im_resume_forget(im_sub_t *sub)
 void
 ngx_im_resume_left(ngx_im_session_t *s, im_sub_t *sub)
 {
-    if (im_sub_state(sub) != IM_SUB_JOINING) {
+    if (im_sub_state(sub) != IM_SUB_JOINING || sub->said) {
         ngx_im_presence_tell(ngx_im_worker, sub, 0);
     }
 

@@ -208,7 +208,12 @@ ngx_im_follow_message(void *data, im_uint_t partition, im_str_t batch)
             break;
 
         default:
-            w->sync->events->control(w, &entry);
+            if (im_entry_mark(&entry) > 0) {
+                im_follow_entry(w->follow, &entry);
+
+            } else {
+                w->sync->events->control(w, &entry);
+            }
         }
     }
 

@@ -100,31 +100,56 @@ ngx_im_report_joined(ngx_im_worker_t *w, im_buf_t *b,
 }
 
 
-/*
- * Appends a change; its length.  A session that left before others knew of it
- * has never been there.
- */
+/* The leave of a session that has come and gone since the last report. */
+static const im_change_t *
+ngx_im_report_left(const im_report_t *report, const im_change_t *joined)
+{
+    const im_list_t    *q;
+    const im_change_t  *change;
+
+    for (q = im_list_next(&joined->link);
+         q != im_list_sentinel(report->changes);
+         q = im_list_next(q))
+    {
+        change = im_list_data(q, im_change_t, link);
+
+        if (!change->joined && change->session == joined->session) {
+            return change;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* Appends a change; its length. */
 static size_t
 ngx_im_report_change(ngx_im_worker_t *w, im_buf_t *b,
     const im_report_t *report, const im_change_t *change)
 {
-    u_char    id[IM_UUID_LEN];
-    size_t    start;
-    im_buf_t  member;
+    u_char                id[IM_UUID_LEN];
+    size_t                start;
+    im_buf_t              member;
+    const im_change_t    *known;
+    im_control_change_t   out;
 
     if (change->quiet) {
         return 0;
     }
 
     start = b->len;
+    known = change;
 
     im_buf_init(&member, NGX_IM_REPORT_CHANGES);
 
-    if (change->joined) {
-        (void) ngx_im_report_joined(w, &member, report, change);
+    if (change->len == 0
+        && ngx_im_report_joined(w, &member, report, change) != NGX_OK)
+    {
+        known = ngx_im_report_left(report, change);
+    }
 
-    } else {
-        im_buf_add(&member, change->member, change->len);
+    if (known != NULL) {
+        im_buf_add(&member, known->member, known->len);
     }
 
     if (member.failed) {
@@ -132,9 +157,12 @@ ngx_im_report_change(ngx_im_worker_t *w, im_buf_t *b,
 
     } else if (member.len > 0) {
         im_id_uuid(id, change->id);
-        im_control_change_encode(b, change->joined,
-                                 im_str_set(id, IM_UUID_LEN),
-                                 im_buf_str(&member));
+
+        out.joined = change->joined;
+        out.late = change->late;
+        out.member.session = im_str_set(id, IM_UUID_LEN);
+
+        im_control_change_encode(b, &out, im_buf_str(&member));
     }
 
     im_buf_cleanup(&member);
@@ -143,43 +171,74 @@ ngx_im_report_change(ngx_im_worker_t *w, im_buf_t *b,
 }
 
 
+/*
+ * Fills changes, with their bytes one after the other, and gives their number.
+ * Those that don't fit go with the next report.
+ */
+static ngx_uint_t
+ngx_im_report_changes(ngx_im_worker_t *w, im_buf_t *bytes,
+    im_report_t *report, im_str_t *changes)
+{
+    size_t       len, start;
+    u_char      *p;
+    im_list_t   *q;
+    ngx_uint_t   i, k, n;
+
+    n = 0;
+    q = im_list_first(report->changes);
+
+    for (k = 0; k < report->most && q != im_list_sentinel(report->changes); k++)
+    {
+        start = bytes->len;
+
+        len = ngx_im_report_change(w, bytes, report,
+                                   im_list_data(q, im_change_t, link));
+
+        if (bytes->failed) {
+            bytes->failed = 0;
+            bytes->len = start;
+            report->most = ngx_max(k, 1);
+            break;
+        }
+
+        if (len > 0) {
+            changes[n++].len = len;
+        }
+
+        q = im_list_next(q);
+    }
+
+    for (i = 0, p = bytes->data; i < n; p += changes[i++].len) {
+        changes[i].data = p;
+    }
+
+    return n;
+}
+
+
 /* Appends a control entry; without changes where they are too many. */
 static void
-ngx_im_report_notice(ngx_im_worker_t *w, im_buf_t *b,
-    const im_report_t *report)
+ngx_im_report_notice(ngx_im_worker_t *w, im_buf_t *b, im_report_t *report)
 {
-    size_t         len;
-    u_char        *p;
     im_buf_t       bytes;
     im_str_t       changes[IM_CONTROL_CHANGES_MAX];
-    im_list_t     *q;
-    ngx_uint_t     i, n;
     ngx_time_t    *now;
     im_control_t   control;
 
     now = ngx_timeofday();
-    n = 0;
 
     im_control_init(&control, IM_CONTROL_CHANGES);
     im_buf_init(&bytes, NGX_IM_REPORT_CHANGES);
 
-    for (q = im_list_first(report->changes);
-         report->each && q != im_list_sentinel(report->changes);
-         q = im_list_next(q))
-    {
-        len = ngx_im_report_change(w, &bytes, report,
-                                   im_list_data(q, im_change_t, link));
-        if (len > 0) {
-            changes[n++].len = len;
-        }
+    if (report->each) {
+        control.changes.elts = changes;
+        control.changes.n = ngx_im_report_changes(w, &bytes, report, changes);
     }
 
-    for (i = 0, p = bytes.data; i < n; p += changes[i++].len) {
-        changes[i].data = p;
+    if (control.changes.n > 0) {
+        control.from = im_buf_str(&w->id);
+        im_buf_add_z(b, "+");
     }
-
-    control.changes.elts = changes;
-    control.changes.n = bytes.failed ? 0 : n;
 
     im_control_encode(b, &control, (uint64_t) now->sec * 1000 + now->msec);
 
@@ -206,7 +265,7 @@ ngx_im_report_members(ngx_im_worker_t *w, im_link_call_t *call,
 
     for (q = im_list_first(report->changes);
          q != im_list_sentinel(report->changes)
-         && report->nsent < IM_FOLLOW_CHANGES
+         && report->nsent < report->most
          && call->bytes.len < IM_LINK_CALL_MAX_BYTES / 4;
          q = im_list_next(q), report->nsent++)
     {
@@ -287,7 +346,8 @@ ngx_im_report_answer(im_route_t *route, const im_link_reply_t *reply,
     r.epoch = im_link_reply_str_at(reply, at + 1);
     r.top = im_link_reply_int_at(reply, at + 2, 0);
     r.past = im_link_reply_str_at(reply, at + 3);
-    r.notified = im_link_reply_int_at(reply, at + 5, 0) != 0;
+    r.notified = im_link_reply_int_at(reply, at + 5, 1) != 0;
+    r.own = ngx_im_report_mark(im_link_reply_str_at(reply, at + 5));
     r.stored = ngx_im_report_version(im_link_reply_str_at(reply, at + 4));
     r.mark = ngx_im_report_mark(im_link_reply_str_at(reply, at + 6));
 
@@ -355,7 +415,7 @@ ngx_im_report_life(im_link_call_t *call, const im_report_t *report, int renew)
 
 static void
 ngx_im_report_topic(ngx_im_worker_t *w, im_link_call_t *call,
-    const im_report_t *report)
+    im_report_t *report)
 {
     im_link_call_str(call, report->topic);
 
@@ -605,7 +665,7 @@ ngx_im_report_member(void *ctx, im_sub_t *sub, int joined,
 
     im_buf_init(&b, NGX_IM_REPORT_CHANGES);
 
-    if (presence && !joined) {
+    if (presence && (!joined || sub->late)) {
         im_member_encode(&b, &f.member);
     }
 

@@ -494,7 +494,8 @@ ngx_im_in_is_ready(ngx_im_in_t *from, uint32_t number,
     ready->number = number;
     ready->epoch = topic->epoch;
 
-    return im_follow_kept(topic, &ready->seq, &ready->mark) == IM_OK;
+    return im_follow_ready(topic) == IM_OK
+           && im_follow_kept(topic, &ready->seq, &ready->mark) == IM_OK;
 }
 
 

@@ -667,6 +667,25 @@ ngx_im_out_epoch(im_topic_t *topic, im_epoch_t *epoch)
 
 
 /*
+ * Redis knows all that has happened here.  A session that has left a room may
+ * join it again at the other worker, and others hear of it in this order.
+ */
+static ngx_uint_t
+ngx_im_out_reported(ngx_im_handover_out_t *out)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < out->ntopics; i++) {
+        if (im_follow_hold(out->numbers[i]->topic) != IM_OK) {
+            return 0;
+        }
+    }
+
+    return im_follow_left(out->worker->follow);
+}
+
+
+/*
  * Its topics are known to the other worker, up to where the session is.  New
  * ones come first.
  */
@@ -698,6 +717,11 @@ ngx_im_out_ready(ngx_im_handover_out_t *out, ngx_im_session_t *s)
         {
             ready = 0;
         }
+    }
+
+    if (ready && s->left) {
+        ready = ngx_im_out_reported(out);
+        s->left = !ready;
     }
 
     return ready;

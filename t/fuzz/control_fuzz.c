@@ -110,13 +110,12 @@ fuzz_control(im_control_t *c)
 static void
 fuzz_change(im_str_t json)
 {
-    int          joined;
-    im_buf_t     arena;
-    im_member_t  m;
+    im_buf_t              arena;
+    im_control_change_t   change;
 
     im_buf_init(&arena, 2 * json.len);
 
-    (void) im_control_change_decode(json, &arena, &joined, &m);
+    (void) im_control_change_decode(json, &arena, &change);
 
     if (arena.failed) {
         abort();

@@ -150,20 +150,25 @@ test_subscribe(void **state)
 static void
 test_changes(void **state)
 {
-    int           joined;
-    size_t        first;
-    im_buf_t      list, arena;
-    im_str_t      elts[2];
-    im_member_t   m;
-    im_control_t  out;
+    size_t                first;
+    im_buf_t              list, arena;
+    im_str_t              elts[2];
+    im_control_t          out;
+    im_control_change_t   change;
 
     (void) state;
 
     im_buf_init(&list, 4096);
-    im_control_change_encode(&list, 1, im_str_z("s1"),
+    memset(&change, 0, sizeof(im_control_change_t));
+    change.joined = 1;
+    change.member.session = im_str_z("s1");
+    im_control_change_encode(&list, &change,
                              im_str_z("{\"user\":\"u\\u0031\"}"));
     first = list.len;
-    im_control_change_encode(&list, 0, im_str_z("s2"), im_str_z("{}"));
+    change.joined = 0;
+    change.late = 1;
+    change.member.session = im_str_z("s2");
+    im_control_change_encode(&list, &change, im_str_z("{}"));
 
     elts[0] = im_str_set(list.data, first);
     elts[1] = im_str_set(list.data + first, list.len - first);
@@ -171,30 +176,35 @@ test_changes(void **state)
     im_control_init(&out, IM_CONTROL_CHANGES);
     out.changes.elts = elts;
     out.changes.n = 2;
+    out.from = im_str_z("w");
     encode(&out);
     im_buf_cleanup(&list);
 
     test_str(data(), "{\"changes\":[{\"op\":\"+\",\"session\":\"s1\","
                      "\"member\":{\"user\":\"u\\u0031\"}},"
-                     "{\"op\":\"-\",\"session\":\"s2\",\"member\":{}}]}");
+                     "{\"op\":\"-\",\"session\":\"s2\",\"member\":{},"
+                     "\"late\":true}],\"from\":\"w\"}");
 
     assert_int_equal(decode(im_buf_str(&b)), IM_OK);
     test_str(c.topic, "t");
+    test_str(c.from, "w");
     assert_int_equal(c.changes.n, 2);
 
     im_buf_init(&arena, 4096);
     assert_int_equal(im_control_change_decode(c.changes.elts[0], &arena,
-                                              &joined, &m),
+                                              &change),
                      IM_OK);
-    assert_true(joined);
-    test_str(m.session, "s1");
-    test_str(m.user, "u1");
+    assert_true(change.joined);
+    assert_false(change.late);
+    test_str(change.member.session, "s1");
+    test_str(change.member.user, "u1");
 
     assert_int_equal(im_control_change_decode(c.changes.elts[1], &arena,
-                                              &joined, &m),
+                                              &change),
                      IM_OK);
-    assert_false(joined);
-    test_str(m.session, "s2");
+    assert_false(change.joined);
+    assert_true(change.late);
+    test_str(change.member.session, "s2");
     im_buf_cleanup(&arena);
 
     im_control_cleanup(&c);
@@ -239,10 +249,10 @@ test_queue(void **state)
 static void
 test_bad(void **state)
 {
-    int       joined;
-    char      text[2048];
-    size_t    i;
-    im_buf_t  arena;
+    char                  text[2048];
+    size_t                i;
+    im_buf_t              arena;
+    im_control_change_t   change;
 
     static const char *const  bad[] = {
         "[]", "x", "{\"code\":\"1\"}", "{\"except\":[1]}",
@@ -263,11 +273,9 @@ test_bad(void **state)
     }
 
     for (i = 0; i < test_count(changes); i++) {
-        im_member_t  m;
-
         im_buf_init(&arena, 4096);
         assert_int_equal(im_control_change_decode(im_str_z(changes[i]),
-                                                  &arena, &joined, &m),
+                                                  &arena, &change),
                          IM_ERROR);
         im_buf_cleanup(&arena);
     }

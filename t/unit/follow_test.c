@@ -542,6 +542,27 @@ on_taken(void *ctx, im_str_t from)
 }
 
 
+static void
+on_late(void *ctx, im_topic_t *topic, const im_change_t *change)
+{
+    (void) ctx;
+    (void) topic;
+    (void) change;
+
+    fail_msg("no session moves");
+}
+
+
+static void
+on_joins(void *ctx, im_sub_t *sub)
+{
+    (void) ctx;
+    (void) sub;
+
+    fail_msg("no session moves");
+}
+
+
 /* Commands. */
 
 static call_t *
@@ -726,7 +747,7 @@ static const im_follow_commands_t  commands = {
 
 static const im_follow_events_t  events = {
     on_live, on_message, on_moved, on_hole, on_flush, on_history, on_reported,
-    on_members, on_ended, on_taken
+    on_members, on_ended, on_taken, on_late, on_joins
 };
 
 

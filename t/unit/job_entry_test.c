@@ -161,6 +161,16 @@ test_push(void **state)
     assert_int_equal(push.kind, IM_PUSH_CONTROL);
     assert_true(push.epoch.len == 0 && push.seq == 17);
 
+    e.position = im_str_z("-12");
+    assert_int_equal(im_job_entry_push(&e, &push), IM_OK);
+    assert_int_equal(push.kind, IM_PUSH_CONTROL);
+    assert_true(im_entry_mark(&push) == 12 && push.seq == 17);
+
+    e.position = im_str_z("-12:0");
+    assert_int_equal(im_job_entry_push(&e, &push), IM_OK);
+    assert_int_equal(push.kind, IM_PUSH_MESSAGE);
+    assert_true(im_entry_mark(&push) == 12 && push.seq == 0);
+
     e.envelope = im_str_z("");
     assert_int_equal(im_job_entry_push(&e, &push), IM_ERROR);
 

@@ -3,12 +3,14 @@
  *
  * Sessions that move between workers, beside one Redis that is slow, loses
  * calls and forgets.  At each moment Redis counts each session once, and has
- * each member once, whatever is under way; each session gets each message once.
+ * each member once, whatever is under way; each session gets each message, and
+ * each join and leave of another one, once.
  *
  *     build/t/pin_test [SEQUENCES [SEED]]
  */
 
 #include "test.h"
+#include "im_control.h"
 #include "im_follow.h"
 #include "im_route.h"
 
@@ -35,12 +37,26 @@ typedef struct {
 } share_t;
 
 
+/* What a control entry says. */
+typedef struct {
+    unsigned       from;         /* the worker */
+    unsigned       n;            /* 0: it is a message */
+    struct {
+        unsigned   session;
+        unsigned   number;       /* odd: joined */
+        int        late;
+    }              changes[IM_CONTROL_CHANGES_MAX];
+} notice_t;
+
+
 /* A topic in Redis. */
 typedef struct {
     unsigned       epoch;        /* 0: none */
     uint64_t       seq;
     uint64_t       mark;         /* of the last message without a number */
-    uint64_t       behind[NMARKS]; /* messages with one, by marks */
+    uint64_t       behind[NMARKS]; /* entries with one, by marks */
+    notice_t       notices[NMARKS]; /* of control entries */
+    unsigned       nchanges[NSESSIONS]; /* joins and leaves of each, ever */
     share_t        shares[NWORKERS];
 } rtopic_t;
 
@@ -68,6 +84,10 @@ typedef struct {
     uint64_t       at_marks[NTOPICS];
     im_epoch_t     epochs[NTOPICS];
     unsigned       live;         /* bits */
+    int            left;         /* "r:presence", and Redis may not know */
+    unsigned       heard[NSESSIONS];    /* of others in "r:presence", */
+    unsigned       at_heard[NSESSIONS]; /* the same in the record, */
+    unsigned       since_heard[NSESSIONS]; /* and when it began */
 } session_t;
 
 
@@ -80,6 +100,7 @@ typedef struct {
     unsigned       to;
     flow_e         state;
     unsigned       named;        /* bits of topics */
+    unsigned       ready;
     im_topic_t    *pinned[NTOPICS];
     im_topic_t    *held[NTOPICS];
     uint64_t       fence;
@@ -100,6 +121,8 @@ typedef struct {
     im_report_t    report;
     unsigned       add;
     unsigned       del;
+    notice_t       notice;
+    uint64_t       own;          /* its mark, or 0 */
     unsigned       from;         /* take: the other worker */
     im_taking_t    taking;
     int            applied;
@@ -156,6 +179,8 @@ static uint64_t       now;
 static int            exact;          /* Redis has heard of all sessions */
 static int            gaps;           /* some were not routed */
 static unsigned       cut[NTOPICS];   /* sessions that may still count */
+static int            joins;          /* each join and leave is heard once */
+static unsigned       nlate;
 static unsigned       nmoved, nagain, nnotified, ncaught, nresent, nkept;
 static unsigned       nbroken, nlent;
 
@@ -256,6 +281,62 @@ is_marked(unsigned w)
 }
 
 
+/* A session hears of the change of another one. */
+static void
+session_hears(unsigned s, unsigned other, unsigned number)
+{
+    if (s == other || number <= sessions[s].since_heard[other]) {
+        return;
+    }
+
+    trace("session %u hears %c%u (%u)\n", s, number % 2 ? '+' : '-', other,
+          number);
+
+    if (joins && number != sessions[s].heard[other] + 1) {
+        wrong("session %u hears %c%u, number %u behind %u", s,
+              number % 2 ? '+' : '-', other, number,
+              sessions[s].heard[other]);
+    }
+
+    sessions[s].heard[other] = number;
+}
+
+
+/* So do all that follow at a worker. */
+static void
+worker_hears(unsigned w, unsigned other, unsigned number)
+{
+    unsigned  s;
+
+    for (s = 0; s < NSESSIONS; s++) {
+        if (sessions[s].worker == w && (sessions[s].live & 2)) {
+            session_hears(s, other, number);
+        }
+    }
+}
+
+
+static void
+session_begins(unsigned s, unsigned t, const im_topic_t *topic)
+{
+    unsigned  i;
+
+    sessions[s].live |= 1u << t;
+    sessions[s].got[t] = topic->seq;
+    sessions[s].marks[t] = im_follow_mark(topic);
+    sessions[s].since[t] = im_follow_mark(topic);
+
+    for (i = 0; t == 1 && i < NSESSIONS; i++) {
+        sessions[s].heard[i] = redis[t].nchanges[i];
+        sessions[s].since_heard[i] = redis[t].nchanges[i];
+    }
+
+    if (t == 1 && !sessions[s].subs[t]->said) {
+        worker_hears(sessions[s].worker, s, redis[t].nchanges[s]);
+    }
+}
+
+
 /* Events. */
 
 static void
@@ -279,10 +360,7 @@ on_live(void *ctx, im_topic_t *topic)
         if (sessions[s].worker == w - workers
             && (sessions[s].topics & (1u << t)))
         {
-            sessions[s].live |= 1u << t;
-            sessions[s].got[t] = topic->seq;
-            sessions[s].marks[t] = im_follow_mark(topic);
-            sessions[s].since[t] = im_follow_mark(topic);
+            session_begins(s, t, topic);
         }
     }
 }
@@ -330,6 +408,22 @@ session_marks(unsigned s, unsigned t, uint64_t mark)
 }
 
 
+/* What the worker has said at once it doesn't say again. */
+static void
+notice_heard(const notice_t *notice, unsigned w)
+{
+    unsigned  i;
+
+    for (i = 0; i < notice->n; i++) {
+        if (notice->from != w || notice->changes[i].late) {
+            worker_hears(w, notice->changes[i].session,
+                         notice->changes[i].number);
+            nlate += notice->from == w;
+        }
+    }
+}
+
+
 static im_int_t
 on_message(void *ctx, im_topic_t *topic, const im_entry_t *entry, int healed)
 {
@@ -343,6 +437,11 @@ on_message(void *ctx, im_topic_t *topic, const im_entry_t *entry, int healed)
 
     if (entry->seq > 0 && chance(faults.memory)) {
         return IM_ERROR;
+    }
+
+    if (entry->kind == IM_PUSH_CONTROL) {
+        notice_heard(&redis[t].notices[im_entry_mark(entry) % NMARKS],
+                     (unsigned) (w - workers));
     }
 
     for (s = 0; s < NSESSIONS; s++) {
@@ -453,6 +552,36 @@ on_taken(void *ctx, im_str_t from)
 }
 
 
+static unsigned
+change_number(const im_change_t *change)
+{
+    unsigned  number;
+
+    memcpy(&number, change->id, sizeof(unsigned));
+
+    return number;
+}
+
+
+static void
+on_late(void *ctx, im_topic_t *topic, const im_change_t *change)
+{
+    assert_string_equal(topic->name, names[1]);
+
+    nlate++;
+    worker_hears((unsigned) ((worker_t *) ctx - workers),
+                 (unsigned) change->session, change_number(change));
+}
+
+
+static void
+on_joins(void *ctx, im_sub_t *sub)
+{
+    worker_hears((unsigned) ((worker_t *) ctx - workers), sub->session,
+                 redis[1].nchanges[sub->session]);
+}
+
+
 /* Commands. */
 
 static call_t *
@@ -471,6 +600,22 @@ call_new(call_e kind, void *ctx, im_route_t *route, im_str_t name)
     call->route = route;
 
     return call;
+}
+
+
+static void
+notice_add(notice_t *notice, const im_report_t *report,
+    const im_change_t *change)
+{
+    if (!report->notify || !report->each || change->quiet) {
+        return;
+    }
+
+    assert_true(notice->n < IM_CONTROL_CHANGES_MAX);
+
+    notice->changes[notice->n].session = (unsigned) change->session;
+    notice->changes[notice->n].number = change_number(change);
+    notice->changes[notice->n++].late = change->late;
 }
 
 
@@ -497,6 +642,7 @@ do_report(void *ctx, im_route_t **routes, im_report_t *reports, im_uint_t n)
         {
             change = im_list_data(q, im_change_t, link);
             bit = 1u << change->session;
+            notice_add(&call->notice, &reports[i], change);
 
             if (!change->joined) {
                 call->add &= ~bit;
@@ -513,6 +659,15 @@ do_report(void *ctx, im_route_t **routes, im_report_t *reports, im_uint_t n)
             reports[i].nsent++;
         }
 
+        for (q = im_list_first(reports[i].changes);
+             q != im_list_sentinel(reports[i].changes) && reports[i].leave;
+             q = im_list_next(q))
+        {
+            notice_add(&call->notice, &reports[i],
+                       im_list_data(q, im_change_t, link));
+        }
+
+        call->notice.from = call->w;
         call->report = reports[i];
         nnotified += reports[i].notify;
 
@@ -586,6 +741,11 @@ do_change(void *ctx, im_sub_t *sub, int joined, im_change_t **change)
     (*change)->session = sub->session;
     (*change)->joined = joined;
 
+    memcpy((*change)->id,
+           &redis[topic_index(im_topic_name(sub->log->topic))]
+               .nchanges[sub->session],
+           sizeof(unsigned));
+
     return IM_OK;
 }
 
@@ -657,7 +817,7 @@ static const im_follow_commands_t  commands = {
 
 static const im_follow_events_t  events = {
     on_live, on_message, on_moved, on_hole, on_flush, on_history, on_reported,
-    on_members, on_ended, on_taken
+    on_members, on_ended, on_taken, on_late, on_joins
 };
 
 
@@ -683,6 +843,51 @@ redis_count(share_t *share, uint64_t count, uint64_t version)
     share->routed = 1;
     share->count = count - im_min(count, share->lent);
     share->version = version;
+}
+
+
+static void
+redis_send(unsigned w, unsigned t, uint64_t seq, uint64_t mark)
+{
+    if (redis[t].shares[w].routed && nentries < NENTRIES) {
+        entries[nentries].w = w;
+        entries[nentries].t = t;
+        entries[nentries].epoch = redis[t].epoch;
+        entries[nentries].mark = mark;
+        entries[nentries++].seq = seq;
+    }
+}
+
+
+/* The mark of the control entry, which goes to this worker, too. */
+static uint64_t
+redis_tell(call_t *call)
+{
+    unsigned   w, others;
+    rtopic_t  *rt;
+
+    rt = &redis[call->t];
+
+    for (w = 0, others = 0; w < NWORKERS; w++) {
+        others += w != call->w && rt->shares[w].routed;
+    }
+
+    if (call->notice.n == 0 || others == 0) {
+        return 0;
+    }
+
+    rt->mark++;
+    rt->behind[rt->mark % NMARKS] = rt->seq;
+    rt->notices[rt->mark % NMARKS] = call->notice;
+
+    trace("%s: mark %u has changes of %s\n", names[call->t],
+          (unsigned) rt->mark, workers[call->w].id);
+
+    for (w = 0; w < NWORKERS; w++) {
+        redis_send(w, call->t, 0, rt->mark);
+    }
+
+    return rt->mark;
 }
 
 
@@ -714,10 +919,11 @@ redis_report(call_t *call)
                          | call->add;
     }
 
+    call->own = call->applied ? redis_tell(call) : 0;
     call->stored = report->ask || call->applied ? 0 : old;
     call->epoch = rt->epoch;
     call->top = rt->seq;
-    call->mark = rt->mark;
+    call->mark = call->own > 0 ? rt->mark - 1 : rt->mark;
 }
 
 
@@ -897,6 +1103,7 @@ call_answer(unsigned i, int lost)
         reply.epoch = epoch_str(buf, call.report.leave ? 0 : call.epoch);
         reply.top = call.top;
         reply.mark = call.mark;
+        reply.own = call.own;
         reply.past = im_str_z("");
 
         im_follow_reported(call.route, lost ? NULL : &reply);
@@ -929,19 +1136,15 @@ publish(unsigned t, int numbered)
     } else {
         redis[t].mark++;
         redis[t].behind[redis[t].mark % NMARKS] = redis[t].seq;
+        redis[t].notices[redis[t].mark % NMARKS].n = 0;
     }
 
     trace("%s: number %u mark %u\n", names[t], (unsigned) redis[t].seq,
           (unsigned) redis[t].mark);
 
-    for (w = 0; w < NWORKERS && nentries < NENTRIES; w++) {
-        if (redis[t].shares[w].routed) {
-            entries[nentries].w = w;
-            entries[nentries].t = t;
-            entries[nentries].epoch = redis[t].epoch;
-            entries[nentries].mark = numbered ? 0 : redis[t].mark;
-            entries[nentries++].seq = numbered ? redis[t].seq : 0;
-        }
+    for (w = 0; w < NWORKERS; w++) {
+        redis_send(w, t, numbered ? redis[t].seq : 0,
+                   numbered ? 0 : redis[t].mark);
     }
 }
 
@@ -980,6 +1183,11 @@ deliver(unsigned w)
         entry.epoch = im_str_set(buf, sprintf(buf, "-%u",
                                               (unsigned) sent.mark));
         entry.envelope = im_str_set(&sent.mark, sizeof(uint64_t));
+
+        if (redis[sent.t].notices[sent.mark % NMARKS].n > 0) {
+            entry.kind = IM_PUSH_CONTROL;
+            entry.seq = now;
+        }
     }
 
     im_follow_entry(&workers[w].follow, &entry);
@@ -1071,6 +1279,15 @@ leave(unsigned s, unsigned t)
 
     trace("session %u leaves %s at %s\n", s, names[t], w->id);
 
+    redis[t].nchanges[s]++;
+    sessions[s].left |= t == 1;
+
+    if (t == 1 && ((sessions[s].live & 2) || sessions[s].subs[t]->said)
+        && !im_follow_late(sessions[s].subs[t]->log->topic))
+    {
+        worker_hears(sessions[s].worker, s, redis[t].nchanges[s]);
+    }
+
     sessions[s].topics &= ~(1u << t);
     sessions[s].live &= ~(1u << t);
 
@@ -1133,15 +1350,13 @@ join(unsigned s, unsigned t)
 
     sessions[s].subs[t] = sub;
     sessions[s].topics |= 1u << t;
+    redis[t].nchanges[s]++;
 
     im_follow_member(&w->follow, sub, 1);
 
     if (sub->log->topic->state != IM_TOPIC_NEW) {
         im_sub_live(&w->hub.logs, sub);
-        sessions[s].live |= 1u << t;
-        sessions[s].got[t] = sub->log->topic->seq;
-        sessions[s].marks[t] = im_follow_mark(sub->log->topic);
-        sessions[s].since[t] = im_follow_mark(sub->log->topic);
+        session_begins(s, t, sub->log->topic);
     }
 }
 
@@ -1197,6 +1412,45 @@ epoch_eq(const im_epoch_t *a, const im_epoch_t *b)
 }
 
 
+/* The new worker says so once. */
+static int
+flow_pinned_ready(flow_t *flow, unsigned t)
+{
+    if (im_follow_ready(flow->pinned[t]) == IM_OK) {
+        flow->ready |= 1u << t;
+    }
+
+    return (flow->ready & (1u << t)) != 0;
+}
+
+
+/* Redis knows that it has left, before it joins again elsewhere. */
+static int
+flow_left(flow_t *flow, unsigned s)
+{
+    worker_t    *w;
+    im_topic_t  *topic;
+
+    w = &workers[flow->from];
+    topic = im_hub_topic(&w->hub, im_str_z(names[1]));
+
+    if (sessions[s].left && topic != NULL) {
+        flow->held[1] = topic;
+    }
+
+    if (sessions[s].left
+        && ((topic != NULL && im_follow_hold(topic) != IM_OK)
+            || !im_follow_left(&w->follow)))
+    {
+        return 0;
+    }
+
+    sessions[s].left = 0;
+
+    return 1;
+}
+
+
 /* The record goes out. */
 static void
 flow_pack(flow_t *flow, unsigned s)
@@ -1228,6 +1482,7 @@ flow_pack(flow_t *flow, unsigned s)
         }
 
         if (topic->state != IM_TOPIC_LIVE || !im_follow_settled(topic)
+            || !flow_pinned_ready(flow, t)
             || im_follow_kept(flow->pinned[t], &seq, &mark) != IM_OK
             || topic->seq < seq || im_follow_mark(topic) < mark
             || !epoch_eq(&topic->epoch, &flow->pinned[t]->epoch))
@@ -1236,7 +1491,7 @@ flow_pack(flow_t *flow, unsigned s)
         }
     }
 
-    if (!ready) {
+    if (!ready || !flow_left(flow, s)) {
         return;
     }
 
@@ -1255,6 +1510,7 @@ flow_pack(flow_t *flow, unsigned s)
 
     trace("session %u is packed\n", s);
 
+    memcpy(sessions[s].at_heard, sessions[s].heard, sizeof(sessions[s].heard));
     sessions[s].flight = 1;
 
     for (t = 0; t < NTOPICS; t++) {
@@ -1351,6 +1607,18 @@ session_upto(unsigned s, unsigned t, im_topic_t *topic, uint64_t last)
 }
 
 
+static void
+session_kept(unsigned s, const notice_t *notice)
+{
+    unsigned  i;
+
+    for (i = 0; i < notice->n; i++) {
+        session_hears(s, notice->changes[i].session,
+                      notice->changes[i].number);
+    }
+}
+
+
 /* What came between is in the window; the old worker lets it go. */
 static void
 session_moved(flow_t *flow, unsigned s, int lost)
@@ -1365,6 +1633,7 @@ session_moved(flow_t *flow, unsigned s, int lost)
     old = &workers[flow->from];
     sessions[s].worker = flow->to;
     sessions[s].flight = 0;
+    memcpy(sessions[s].heard, sessions[s].at_heard, sizeof(sessions[s].heard));
     nmoved++;
 
     for (t = 0; t < NTOPICS; t++) {
@@ -1384,6 +1653,7 @@ session_moved(flow_t *flow, unsigned s, int lost)
             assert_true(kept->seq <= topic->seq);
             session_upto(s, t, topic, kept->seq);
             session_marks(s, t, mark);
+            session_kept(s, &redis[t].notices[mark % NMARKS]);
             nkept++;
         }
 
@@ -1720,6 +1990,23 @@ step_faults(void)
 }
 
 
+/*
+ * A session whose topic has no position yet has never been there.  The leave of
+ * a last one is lost if the topic is followed again before a call is answered.
+ */
+static int
+is_fleeting(unsigned s, unsigned t)
+{
+    im_topic_t  *topic;
+
+    topic = sessions[s].subs[t]->log->topic;
+
+    return (sessions[s].live & (1u << t)) == 0
+           || (topic->nsubs == 1
+               && ((im_route_t *) topic->data)->call != IM_CALL_NONE);
+}
+
+
 static void
 step_churn(void)
 {
@@ -1734,11 +2021,11 @@ step_churn(void)
 
     exact = 0;
 
-    if (sessions[s].topics & (1u << t)) {
-        leave(s, t);
-
-    } else {
+    if ((sessions[s].topics & (1u << t)) == 0) {
         join(s, t);
+
+    } else if (!joins || !is_fleeting(s, t)) {
+        leave(s, t);
     }
 }
 
@@ -1885,6 +2172,8 @@ begin(const faults_t *f)
     nepochs = 0;
     exact = 0;
     gaps = f->forget > 0 || f->generation > 0;
+    joins = f->lose == 0 && f->newer == 0 && f->broken == 0 && f->memory == 0
+            && !gaps;
     now = 1000;
 
     for (w = 0; w < NWORKERS; w++) {
@@ -1906,6 +2195,26 @@ begin(const faults_t *f)
     check_exact("the start");
 
     faults = *f;
+}
+
+
+/* Followers have heard of all others. */
+static void
+check_heard(unsigned w, unsigned t)
+{
+    unsigned  s, i;
+
+    for (s = 0; t == 1 && joins && s < NSESSIONS; s++) {
+
+        for (i = 0; i < NSESSIONS; i++) {
+            if (sessions[s].worker == w && (sessions[s].topics & 2) && i != s
+                && sessions[s].heard[i] != redis[t].nchanges[i])
+            {
+                wrong("session %u has heard %u of %u joins and leaves of %u",
+                      s, sessions[s].heard[i], redis[t].nchanges[i], i);
+            }
+        }
+    }
 }
 
 
@@ -1940,6 +2249,8 @@ check_end(void)
                     }
                 }
             }
+
+            check_heard(w, t);
 
             topic = im_hub_topic(&workers[w].hub, im_str_z(names[t]));
 
@@ -2100,6 +2411,7 @@ one_begin(void)
     nnotified = 0;
     exact = 0;
     gaps = 0;
+    joins = 0;
     now = 1000;
 
     for (w = 0; w < 2; w++) {
@@ -2698,6 +3010,15 @@ test_quiet(void **state)
 }
 
 
+/* A worker follows a topic. */
+static void
+share(unsigned w, unsigned t)
+{
+    redis[t].shares[w].routed = 1;
+    redis[t].shares[w].version = 1;
+}
+
+
 static void
 come(unsigned s, unsigned t, unsigned from)
 {
@@ -2715,30 +3036,7 @@ come(unsigned s, unsigned t, unsigned from)
 }
 
 
-static void
-on_change(void *data, const im_change_t *change, int joined)
-{
-    char  *text;
-
-    text = data;
-
-    sprintf(text + strlen(text), " %c%u", joined ? '+' : '-',
-            (unsigned) change->session);
-}
-
-
-static void
-changes_are(const im_topic_t *topic, const char *want)
-{
-    char  text[256];
-
-    text[0] = '\0';
-    im_follow_each_change(topic, on_change, text);
-    assert_string_equal(text, want);
-}
-
-
-/* Sessions that come hear of the changes that others don't know of. */
+/* One whose taken sessions leave: others know of it at once, in the order. */
 static void
 test_changes(void **state)
 {
@@ -2752,29 +3050,36 @@ test_changes(void **state)
     redis[1].epoch = ++nepochs;
 
     topic = im_follow_pin(&w->follow, im_str_z("r:presence"));
-    changes_are(topic, "");
+    assert_false(im_follow_late(topic) == 0);
     one_drain();
+    assert_int_equal(im_follow_ready(topic), IM_OK);
 
+    redis[1].nchanges[0] = 1;
     come(0, 1, 0);
-    come(1, 1, 0);
+    im_sub_live(&w->hub.logs, sessions[0].subs[1]);
     sessions[2].worker = 1;
     join(2, 1);
-    changes_are(topic, " +2");
-
-    /* those that were taken wait until they are moved, and may come back */
-
     leave(0, 1);
-    leave(1, 1);
-    changes_are(topic, " -0 -1 +2");
     sessions[0].worker = 1;
     join(0, 1);
-    changes_are(topic, " -0 -1 +2 +0");
+
+    /* there are no others: the reply says so, and followers hear of them */
 
     now += 1000;
     im_follow_tick(&w->follow, now);
-    changes_are(topic, " -0 -1");
+    assert_int_equal(ncalls, 1);
+    assert_int_equal(calls[0].notice.n, 3);
+    assert_int_equal(calls[0].notice.changes[1].session, 0);
+    assert_int_equal(calls[0].notice.changes[1].number, 2);
+    assert_int_equal(calls[0].notice.changes[2].number, 3);
+    assert_true(calls[0].notice.changes[0].late);
+    nlate = 0;
     one_drain();
+    assert_int_equal(nlate, 3);
 
+    /* Redis still had the one that has left: others look again */
+
+    nnotified = 0;
     assert_int_equal(im_follow_settle(&w->follow, im_str_z("n.0.0"),
                                       FENCES),
                      IM_AGAIN);
@@ -2782,9 +3087,32 @@ test_changes(void **state)
     now += 1000;
     im_follow_tick(&w->follow, now);
     one_drain();
-    changes_are(topic, "");
+    assert_int_equal(nnotified, 1);
+
+    /* what has not gone out is said when sessions have moved */
 
     leave(0, 1);
+    assert_int_equal(nlate, 3);
+    im_follow_unpin(&w->follow, topic);
+    assert_int_equal(nlate, 4);
+    assert_int_equal(im_follow_late(topic), 0);
+
+    /* what was said at once comes back before sessions come */
+
+    share(0, 1);
+    assert_ptr_equal(im_follow_pin(&w->follow, im_str_z("r:presence")), topic);
+    assert_int_equal(im_follow_ready(topic), IM_AGAIN);
+    im_follow_pump(&w->follow);
+    assert_int_equal(ncalls, 1);
+    call_execute(&calls[0]);
+    call_answer(0, 0);
+    assert_int_equal(nentries, 2);
+    assert_int_equal(im_follow_ready(topic), IM_AGAIN);
+    one_drain();
+    assert_int_equal(nlate, 4);
+    assert_int_equal(im_follow_ready(topic), IM_OK);
+
+    redis[1].shares[0].routed = 0;
     leave(2, 1);
     im_follow_unpin(&w->follow, topic);
     one_end();
@@ -2809,6 +3137,7 @@ test_take(void **state)
     w = &workers[1];
     share = redis[1].shares;
 
+    workers[0].started = 0;
     strcpy(workers[2].id, "n.0.2");
     redis[1].epoch = ++nepochs;
     share[0].routed = 1;
@@ -2956,7 +3285,21 @@ test_lost(void **state)
 }
 
 
-/* Sessions come and go meanwhile. */
+/* Sessions come and go meanwhile: all others hear of it. */
+static void
+test_joins(void **state)
+{
+    static const faults_t  churn = { .churn = 10 };
+
+    (void) state;
+
+    nlate = 0;
+    random_moves(&churn, 6000000);
+    assert_true(only != 0 || nlate > nsequences);
+}
+
+
+/* The same, and calls are lost. */
 static void
 test_churn(void **state)
 {
@@ -3018,6 +3361,7 @@ main(int argc, char **argv)
         alloc_test(test_calm),
         alloc_test(test_refused),
         alloc_test(test_lost),
+        alloc_test(test_joins),
         alloc_test(test_churn),
         alloc_test(test_broken),
         alloc_test(test_rough)
