@@ -14,7 +14,8 @@ use lib 't/lib';
 use Test::Im::Moves;
 use Test::More;
 
-my $m = Test::Im::Moves->new;
+# or a Redis that is killed during an fsync loses what it has accepted meanwhile
+my $m = Test::Im::Moves->new(appendfsync => 'always');
 my $stack = $m->{stack};
 
 END {
@@ -38,7 +39,7 @@ sub judge {
     $m->settled;
     my @cut = $m->cut;
     is(scalar @cut, $ncut, "$name: $ncut sessions are closed") or diag("@cut");
-    is_deeply([ $m->faults ], [], "$name: no message is lost or doubled");
+    is(join(', ', $m->faults), '', "$name: no message is lost or doubled");
 
     # a machine may be as slow as that in any row
     my @lines = grep { /\[(?:alert|emerg|crit|error|warn)\]/ && !/$lapsed/ } $m->lines;
@@ -51,7 +52,7 @@ sub judge {
 
     $m->reload;
     $m->settled;
-    is_deeply([ $m->cut, $m->faults ], [], "$name: all move in the next reload");
+    is(join(', ', $m->cut, $m->faults), '', "$name: all move in the next reload");
     $m->lines;
 }
 
