@@ -16,6 +16,7 @@
 
 #define NSESSIONS  8
 #define NCALLS     4096
+#define NLATES     64
 #define NENTRIES   8192
 #define STEPS      400
 #define BIG        200000        /* of an envelope */
@@ -28,6 +29,7 @@ typedef struct {
     unsigned  repeat;
     unsigned  reorder;
     unsigned  broken;            /* connections */
+    unsigned  late;              /* calls are, whose connection is broken */
     unsigned  restart;           /* of Redis */
     unsigned  forget;            /* of history */
     unsigned  lapse;             /* of the lease */
@@ -86,13 +88,13 @@ static const char *const  names[NTOPICS] = {
 
 static const faults_t  calm;
 static const faults_t  rough = {
-    0, 12, 12, 12, 60, 150, 60, 150, 8, 99, 0, 9, 90
+    0, 12, 12, 12, 60, 4, 150, 60, 150, 8, 99, 0, 9, 90
 };
 static const faults_t  poor = {
-    6, 20, 30, 30, 60, 200, 100, 200, 8, 99, 0, 9, 90
+    6, 20, 30, 30, 60, 4, 200, 100, 200, 8, 99, 0, 9, 90
 };
 static const faults_t  large = {
-    0, 10, 20, 20, 80, 200, 100, 200, 8, 99, 3, 9, 90
+    0, 10, 20, 20, 80, 4, 200, 100, 200, 8, 99, 3, 9, 90
 };
 
 static unsigned        nsequences = 1500;
@@ -106,6 +108,8 @@ static im_rules_t      rules;
 static follower_t      followers[NTOPICS];
 static call_t         *calls;
 static unsigned        ncalls;
+static call_t          lates[NLATES];  /* lost, and not read by Redis yet */
+static unsigned        nlates;
 static im_entry_t      entries[NENTRIES];
 static unsigned        values[NENTRIES];
 static unsigned        nentries;
@@ -1030,6 +1034,42 @@ connection_made(unsigned server)
 }
 
 
+/* Redis may read what was sent when the connection has been replaced. */
+static void
+late_add(const call_t *call)
+{
+    if (call->kind == CALL_REPORT && nlates < NLATES && chance(faults.late)) {
+        lates[nlates++] = *call;
+    }
+}
+
+
+static void
+late_execute(void)
+{
+    if (nlates > 0) {
+        call_execute(&lates[0]);
+        memmove(lates, lates + 1, --nlates * sizeof(call_t));
+    }
+}
+
+
+/* Another Redis has no earlier connections. */
+static void
+late_forget(unsigned server)
+{
+    unsigned  i, n;
+
+    for (i = 0, n = 0; i < nlates; i++) {
+        if (redis_server(lates[i].t) != server) {
+            lates[n++] = lates[i];
+        }
+    }
+
+    nlates = n;
+}
+
+
 /* calls: the connection for calls, too; else that of pub/sub alone. */
 static void
 connection_lost(unsigned server, int all)
@@ -1052,6 +1092,9 @@ connection_lost(unsigned server, int all)
 
         if (n > 0 && !calls[i].executed) {
             call_execute(&calls[i]);
+
+        } else if (!calls[i].executed) {
+            late_add(&calls[i]);
         }
 
         n -= n > 0;
@@ -1178,6 +1221,7 @@ step_faults(unsigned t)
         redis_restart(server, below(3));
         snapshot = redis;
         connection_lost(server, 1);
+        late_forget(server);
 
         for (i = 0; i < NTOPICS; i++) {
             if (redis_server(i) == server) {
@@ -1253,6 +1297,10 @@ step(void)
     }
 
     step_faults(t);
+
+    if (chance(faults.late * 10)) {
+        late_execute();
+    }
 
     switch (below(10)) {
 
@@ -1516,6 +1564,7 @@ begin(const faults_t *f)
     snapshot = redis;
 
     ncalls = 0;
+    nlates = 0;
     nentries = 0;
     woken = 0;
     closing = 0;
@@ -1572,6 +1621,14 @@ sequence(const faults_t *f)
 
     for (s = 0; s < NSERVERS; s++) {
         connection_made(s);
+    }
+
+    if (below(2)) {
+        drain();
+    }
+
+    while (nlates > 0) {
+        late_execute();
     }
 
     settle();
