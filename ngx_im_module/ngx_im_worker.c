@@ -169,6 +169,7 @@ ngx_im_worker_deflate_tick(ngx_im_worker_t *w)
 static void
 ngx_im_worker_gauges(ngx_im_worker_t *w)
 {
+    w->counters->topics = w->hub.topics.count;
     w->counters->log_bytes = w->hub.logs.bytes;
     w->counters->reply_bytes = w->reply_bytes;
     w->counters->link = ngx_im_follow_link(w);

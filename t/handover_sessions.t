@@ -504,6 +504,7 @@ a: recv msg "one"
 redis: DEL im:{13}:r:8:m im:{13}:r:8:h => ^2$
 reload:
 until: /status "moved_in":1,"moved_out":1\b
+until: /status "total":.*"topics":1,
 http: POST /api/publish 200 {"channel":"8","data":{"msg":"two"}}
 a: recv msg "two"
 --- no_error_log

@@ -555,7 +555,6 @@ ngx_im_pack_leave(ngx_im_session_t *s, ngx_uint_t same, ngx_uint_t lost)
 
         if (last) {
             im_follow_stop(w->follow, topic);
-            w->counters->topics = w->hub.topics.count;
         }
     }
 }
