@@ -13,6 +13,7 @@ use warnings;
 use lib 't/lib';
 
 use JSON::PP ();
+use POSIX ();
 use Test::Im::File qw(slurp spew);
 use Test::Im::Moves;
 use Test::More;
@@ -108,6 +109,59 @@ sub handshakes {
     reloaded(@old);
 
     return \%answers;
+}
+
+
+# of a handshake, at the worker of that slot
+sub half_request {
+    my ($slot) = @_;
+    my $worker = $m->of_slot($slot);
+    my ($client, $has);
+
+    do {
+        $client->shut if $client;
+        $client = Test::Im::Client->new(port => $m->{port});
+        $client->write("GET /of/echo HTTP/1.1\r\nHost: localhost\r\n");
+        my $c = { name => 'late', client => $client };
+        $m->until(sub { @{$has = $m->owners([ $c ], $m->workers)->{late}} }, 'no worker accepts');
+    } while ($has->[0] != $worker);
+
+    return $client;
+}
+
+
+# Another binary runs beside this one: the masters of both.
+sub upgraded {
+    my $master = $stack->{pids}{nginx};
+
+    kill 'USR2', $master;
+    $m->until(sub { $m->pid && $m->pid != $master && Test::Im::Stack::children($m->pid) == 2 }, 'no new binary');
+
+    return ($master, $m->pid);
+}
+
+
+# A reload of that master; its workers before are gone in the end.
+sub reload_of {
+    my ($master) = @_;
+    my @old = grep { slurp("/proc/$_/cmdline") =~ /worker process/ } Test::Im::Stack::children($master);
+
+    kill 'HUP', $master;
+    $m->until(sub {
+        my %old = map { ($_ => 1) } @old;
+        return 2 == grep { !$old{$_} && ($m->slot($_) // -1) >= 0 } Test::Im::Stack::children($master);
+    }, 'no new workers');
+    $m->await_gone(@old);
+}
+
+
+# As long as there is a newer binary, a reload of the old one starts as many workers
+# again, and ends none.
+sub more_workers {
+    my ($master) = @_;
+
+    kill 'HUP', $master;
+    $m->until(sub { 5 == Test::Im::Stack::children($master) }, 'no new workers');
 }
 
 
@@ -215,6 +269,30 @@ my @rows = (
         } ]
     } [ 'off', 'a shared socket', $shared ], [ 'on', 'a shared socket', $shared ],
       [ 'on', 'a socket of its own', $m->{port} ]),
+
+    # Half of a request is there when the worker ends.  The rest comes while sessions
+    # move, or when they have.
+    (map {
+        my ($at, $status) = @$_;
+        [ "a request under way at $at", sub {
+            my ($name) = @_;
+            my $late = half_request(0);
+            my ($old, $new) = $m->interpose($at);
+
+            $late->write("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                . "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n");
+            is($late->answer, $status, "$name: status $status");
+            $m->say('go');
+            $m->await_gone($old);
+            if ($status == 101) {
+                $late->write(Test::Im::Client::frame(1, 'late'));
+                my $answer = $late->next_message(Time::HiRes::time() + 60);
+                is($answer && $answer->{payload}, 'late', "$name: the session has moved");
+            }
+            $late->shut;
+            judge($name, []);
+        } ]
+    } [ 'sessions', 101 ], [ 'end', 503 ]),
 
     [ 'few descriptors', sub {
         my ($name) = @_;
@@ -332,6 +410,100 @@ my @rows = (
         judge("$name, and a reload", []);
     } ],
 
+    # the masters of both live, and have workers
+    [ 'a reload of the new binary and the old one ends', sub {
+        my ($name) = @_;
+        my ($master, $other) = upgraded();
+
+        reload_of($other);
+        $stack->{pids}{nginx} = $other;
+        kill 'QUIT', $master;
+        $m->await_gone($master);
+        judge($name, []);
+    } ],
+
+    [ 'a reload of the new binary and it ends', sub {
+        my ($name) = @_;
+        my ($master, $other) = upgraded();
+
+        reload_of($other);
+        kill 'QUIT', $other;
+        $m->await_gone($other);
+        $m->until(sub { $m->pid == $master }, 'the pid file is another one');
+        judge($name, []);
+        reload();
+        judge("$name, and a reload", []);
+    } ],
+
+    [ 'a reload of the old binary and the new one ends', sub {
+        my ($name) = @_;
+        my ($master, $other) = upgraded();
+
+        more_workers($master);
+        kill 'QUIT', $other;
+        $m->await_gone($other);
+        $m->until(sub { $m->pid == $master }, 'the pid file is another one');
+        judge($name, []);
+        reload();
+        judge("$name, and a reload", []);
+    } ],
+
+    [ 'a reload of the old binary and it ends', sub {
+        my ($name) = @_;
+        my ($master, $other) = upgraded();
+
+        more_workers($master);
+        $stack->{pids}{nginx} = $other;
+        kill 'QUIT', $master;
+        $m->await_gone($master);
+        judge($name, []);
+        reload();
+        judge("$name, and a reload", []);
+    } ],
+
+    # it ends what stays, however long im_drain is
+    (map {
+        my ($timeout, $drain, $code) = @$_;
+        [ "worker_shutdown_timeout $timeout and im_drain $drain", sub {
+            my ($name) = @_;
+            my $conf = slurp("$stack->{dir}/nginx.conf");
+            my @cut = grep { /^echo/ } names();
+
+            $m->edit(sub { s/^worker_processes /worker_shutdown_timeout $timeout;\n$&/m; s/im_drain \S+;/im_drain $drain;/ });
+            reload();
+            judge("$name: all move", []);
+            delete client($_)->{code} for @cut;
+            $m->edit(sub { s{location = /of/echo \{.*\}}{} });
+            my @old = $m->workers;
+            $stack->reload('nginx');
+            reloaded(@old);
+            $m->until(sub { @cut == grep { $_->{cut} } @{$m->{clients}} }, 'sessions of the location stay');
+            is_deeply([ map { client($_)->{code} } @cut ], [ map { $code } @cut ], "$name: how they are closed");
+            spew("$stack->{dir}/nginx.conf", $conf);
+            reload();
+            judge($name, \@cut);
+        } ]
+    } [ '1s', '1h', undef ], [ '1h', '1s', 1012 ]),
+
+    # those that are on their way are cut as well
+    [ 'worker_shutdown_timeout while sessions move', sub {
+        my ($name) = @_;
+        my $conf = slurp("$stack->{dir}/nginx.conf");
+        my @cut = map { $_->{slot} == 0 ? $_->{name} : () } @{$m->{clients}};
+
+        $m->edit(sub { s/^worker_processes /worker_shutdown_timeout 1s;\n$&/m });
+        reload();
+        my ($old, $new) = $m->interpose('sessions');
+        my $held = $m->owners($m->{clients}, $m->{between}{pid});
+        my @stay = grep { !@{$held->{$_}} } @cut;
+        $m->until(sub { !grep { !client($_)->{cut} } @stay }, 'some are not cut');
+        $m->say('go');
+        $m->await_gone($old);
+        spew("$stack->{dir}/nginx.conf", $conf);
+        reload();
+        judge($name, \@cut);
+    } ],
+
     # the rest of it comes when the new limit is there
     [ 'a message that is too big now', sub {
         my ($name) = @_;
@@ -380,7 +552,7 @@ my @rows = (
         judge($name, []);
     } ],
 
-    # one worker, four, two: workers that come after others have their sessions
+    # one worker, four, two, as many as CPUs: workers that come after others have their sessions
     [ 'other numbers of workers', sub {
         my ($name) = @_;
 
@@ -392,12 +564,12 @@ my @rows = (
         my $before = $looks->();
 
         delete $_->{slot} for @{$m->{clients}};
-        for my $n (1, 4, 2) {
+        for my $n (1, 4, 'auto', 1, 2) {
             my @old = $m->workers;
             $m->edit(sub { s/^worker_processes .*;/worker_processes $n;/m });
             $stack->reload('nginx');
             reloaded(@old);
-            is(scalar(() = $m->workers), $n, "$name: now $n");
+            is(scalar(() = $m->workers), $n eq 'auto' ? POSIX::sysconf(84) : $n, "$name: now $n");
             judge("$name, $n", []);
         }
         is($looks->(), $before, "$name: no worker says that the master looked for dead ones");
