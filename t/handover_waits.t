@@ -162,6 +162,25 @@ my @rows = (
         judge($name, 0);
     } ],
 
+    # Nothing is said of the new worker's topics, of leases, or of what has come, for
+    # less than the time in which some must move.
+    (map {
+        my $at = $_;
+        [ "redis stands still at $at", sub {
+            my ($name) = @_;
+            my ($old, $new) = $m->interpose($at);
+
+            $m->{silent} = 1;
+            $stack->signal('STOP', 'redis');
+            $m->say('go');
+            $m->pump(4);
+            $stack->signal('CONT', 'redis');
+            $m->{silent} = 0;
+            $m->await_gone($old);
+            judge($name, 0);
+        } ]
+    } 'topics', 'sessions', 'end'),
+
     [ 'redis in the middle', sub {
         my ($name) = @_;
         my ($old, $new) = $m->interpose('sessions');
