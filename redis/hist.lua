@@ -7,7 +7,7 @@
 local m = redis.call('HMGET', KEYS[1], 'e', 's', 'p', 'u')
 local e, from, seq, limit = m[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 if not e then return {from == '' and 0 or 2, '', 0, '', {}, '0'} end
-local top, past, mark = tonumber(m[2]), m[3], m[4] or '0'
+local top, past, mark = tonumber(m[2]), m[3], string.match(m[4] or '0', '%d+')
 local bound = top
 if from ~= '' and from ~= e then                 -- an older epoch is good up to where it ended
   local p = ' ' .. past

@@ -23,12 +23,18 @@ local function micros()
   local t = call('TIME')
   return t[1] * 1000000 + t[2]
 end
+-- marked(): the last mark, of what u of a topic's meta has. Behind a '+' the next one skips those that Redis may have
+-- lost.
+local function marked(u) return string.match(u or '0', '%d+') end
 -- mark(): the next mark of a topic, for an entry that has no number. Marks rise, also when meta was lost. '': there is
 -- no memory.
 local function mark(key)
   local n = try('HINCRBY', key, 'u', 1)
-  if type(n) == 'table' then return '' end
-  if n == 1 then
+  if type(n) == 'table' then
+    if not string.find(n.err, 'not an integer', 1, true) then return '' end
+    n = math.max(marked(call('HGET', key, 'u')) + 1000000, micros())
+    call('HSET', key, 'u', format('%.0f', n))
+  elseif n == 1 then
     n = micros()
     call('HSET', key, 'u', format('%.0f', n))
     call('EXPIRE', key, 172800, 'NX')
@@ -61,7 +67,7 @@ local function meta(key, history, gen, life, empty, kept)
   local ttl = not kept and (s > 0 and life or empty)
   if ttl and s > 0 then redis.call('EXPIRE', key, ttl, 'GT')       -- a push may have renewed it for longer
   elseif ttl then redis.call('EXPIRE', key, ttl) end
-  if m[1] and m[3] == gen then return m[1], s, m[4], tonumber(m[5] or nil), last or '0' end
+  if m[1] and m[3] == gen then return m[1], s, m[4], tonumber(m[5] or nil), marked(last) end
   if m[1] then                                   -- another generation: the old epoch ended at s
     past = m[1] .. ':' .. m[2]
     local n = 1
@@ -75,9 +81,6 @@ local function meta(key, history, gen, life, empty, kept)
     if newest then s = math.max(s, tonumber(string.match(newest[1], '^%d+'))) end
   end
   local e = begin(key, gen, s, past, s > 0 and life or empty)
-  if last then                                   -- Redis may have lost some
-    last = format('%.0f', math.max(last + 1000000, micros()))
-    call('HSET', key, 'u', last)
-  end
-  return e, s, past, nil, last or '0'
+  if last then call('HSET', key, 'u', marked(last) .. '+') end
+  return e, s, past, nil, marked(last)
 end

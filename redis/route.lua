@@ -85,7 +85,7 @@ local function report(i, k, count, version, life, topic, notice, a, z)
   local old, new = take(i, k, count, version, due and count ~= '-')
   if old then
     local m = typed('HMGET', KEYS[k + 2], 'e', 's', 'p', 'u')
-    return 0, m[1] or '', tonumber(m[2] or 0), m[3] or '', old, 1, m[4] or '0'
+    return 0, m[1] or '', tonumber(m[2] or 0), m[3] or '', old, 1, marked(m[4])
   end
   if count == '-' then
     leave(k, version)
