@@ -16,7 +16,7 @@ use Test::Im::File qw(slurp spew);
 use Test::Im::Moves;
 use Test::More;
 
-my $m = Test::Im::Moves->new(workers => 1, drain => '2s', clients => { cf => 6, em => 2 });
+my $m = Test::Im::Moves->new(workers => 1, drain => '10s', clients => { cf => 6, em => 2 });
 my $stack = $m->{stack};
 my $conf;
 
