@@ -1091,6 +1091,11 @@ ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
     im_sub_t   *sender;
     ngx_int_t   rc;
 
+    /* before the message is in the log */
+
+    sender = m->envelope->session.len > 0 ? ngx_im_send_sender(w, topic, m)
+                                          : NULL;
+
     rc = ngx_im_send_append(w, topic, m);
 
     /* one without a number doesn't come again */
@@ -1099,9 +1104,6 @@ ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
         ngx_im_send_undo(w, topic);
         return NGX_ERROR;
     }
-
-    sender = m->envelope->session.len > 0 ? ngx_im_send_sender(w, topic, m)
-                                          : NULL;
 
     for (log = topic->logs; log; log = log->next) {
 
