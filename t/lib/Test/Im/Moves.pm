@@ -888,6 +888,17 @@ sub size {
 }
 
 
+# What differs from that size, or ''.  A room of clients that are at one worker now
+# counts once there.
+sub grown {
+    my ($self, $before) = @_;
+    my ($topics) = $before =~ /\btopics (\d+)/;
+    my $now = $self->size =~ s/\btopics \K(\d+)/$1 > $topics ? $1 : $topics/er;
+
+    return $now eq $before ? '' : "$now\ninstead of\n$before";
+}
+
+
 # Until it is the same for a second.
 sub rest {
     my ($self) = @_;
