@@ -115,8 +115,11 @@ ngx_im_adopted_at(ngx_im_worker_t *w, uint32_t index)
 ngx_uint_t
 ngx_im_adopted_awaits(const ngx_im_session_t *s)
 {
-    return s->adopted
-           && ngx_im_adopted_at(ngx_im_worker, s->index)->from->forwards;
+    ngx_im_adopted_t  *a;
+
+    a = s->adopted ? ngx_im_adopted_at(ngx_im_worker, s->index) : NULL;
+
+    return a != NULL && a->from->forwards;
 }
 
 
