@@ -242,9 +242,7 @@ $redis->move_end($slot, $from, $to);
 
 # a slot without a master
 
-$redis->command($_, 'CLUSTER', 'DELSLOTS', $slot)
-    for $from, grep { $_ ne $from } $redis->servers;
-delete $redis->{owners};
+$redis->unassign($slot);
 until_true(sub {
     ($epoch, $seq) = pushed(push_to($room));
     $seq =~ /redis: slot $slot has no master/;

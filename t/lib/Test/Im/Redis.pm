@@ -1037,6 +1037,26 @@ sub move_slot {
 }
 
 
+# No server has that slot.  A packet of its owner that was under way may bring it
+# back to a server that has deleted it, so they are asked until two rounds found
+# it nowhere.
+sub unassign {
+    my ($self, $slot) = @_;
+    my $rounds = 0;
+
+    $self->wait_until(15, "slot $slot has no owner", sub {
+        my @had = grep {
+            my ($answer) = $self->commands($_, [ 'CLUSTER', 'DELSLOTS', $slot ]);
+            ref $answer ? 0 : 1;
+        } $self->servers;
+
+        $rounds = @had ? 0 : $rounds + 1;
+        return $rounds >= 2;
+    });
+    delete $self->{owners};
+}
+
+
 # Of a net: what is in different groups doesn't reach each other; what isn't
 # named reaches all.  Names are of servers, sentinels and Test::Im::Net's
 # sources.
