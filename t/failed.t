@@ -7,9 +7,11 @@
 use strict;
 use warnings;
 
+use Cwd ();
 use File::Temp ();
 use Test::More;
 
+my $top = Cwd::cwd();
 my $dir = File::Temp::tempdir('im-failed-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
 
@@ -80,6 +82,36 @@ like($dies[0], qr/^dies\.t: 0 of 1 failed, wstat \d+, Bad plan/,
      'one that dies: its plan');
 is($dies[1], 'no reason ' . 'x' x 150, 'its words, cut to the width');
 is(scalar @dies, 2, 'and no more');
+
+
+# Side by side: which words are whose, also where a process is left behind.
+
+spew('a.t', <<'END');
+use Test::More;
+ok(1, 'good');
+my $pid = fork;
+open(STDOUT, '>', '/dev/null'), exec 'sleep 600' if !$pid;
+open my $file, '>', 'left'; print $file $pid; close $file;
+warn "a\n" for 1 .. 9;
+$! = 0;
+die "redis1 is\nsilent\n";
+END
+spew('b.t', "warn qq{b\\n}; print qq{1..1\\nnot ok 1 - of b\\n};");
+spew('c.t', "close STDERR; \$| = 1; print qq{1..1\\nok 1\\n}; kill 'KILL', \$\$;");
+
+my $text = said(12, '-j3', "--exec '$top/t/said perl'", 'a.t b.t c.t');
+
+is(join('', sort split /^(?=\S)/m, $text), <<'END', 'those of several files');
+a.t: 0 of 1 failed, wstat 65280, No plan found in TAP output
+  redis1 is
+  silent
+b.t: 1 of 1 failed, wstat 0: 1
+c.t: 0 of 1 failed, wstat 9
+not ok 1 - of b
+END
+
+open(my $left, '<', "$dir/left") or die "$dir/left: $!\n";
+is(kill('KILL', <$left>), 1, 'nobody waits for what is left');
 
 spew('log', join '', map { "$_\n" } 1 .. 20);
 is(`t/failed '$dir/log'`, join('', map { "$_\n" } 15 .. 20), 'no TAP at all');
