@@ -17,6 +17,7 @@
 #include "ngx_im_follow.h"
 #include "ngx_im_handover_in.h"
 #include "ngx_im_handover_out.h"
+#include "ngx_im_out_stay.h"
 #include "ngx_im_session.h"
 
 

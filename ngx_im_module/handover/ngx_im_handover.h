@@ -4,10 +4,18 @@
  * The handover: live sessions of a worker that ends go to a worker that comes
  * after it.
  *
- *   ngx_im_handover.c      im_handover and its sockets, which the master makes
- *   ngx_im_channel.c       packets between two workers
- *   ngx_im_handover_out.c  the worker that ends
- *   ngx_im_handover_in.c   the one that takes its sessions
+ *   ngx_im_handover.c       im_handover and its sockets, which the master makes
+ *   ngx_im_channel.c        packets between two workers
+ *   ngx_im_handover_out.c   the worker that ends: from one channel to its end
+ *     ngx_im_out_sessions.c   sessions go
+ *     ngx_im_out_flight.c     sessions that have gone, without an answer
+ *     ngx_im_out_topics.c     their topics
+ *     ngx_im_out_stay.c       sessions that don't move
+ *   ngx_im_handover_in.c    the one that takes its sessions: its channels
+ *     ngx_im_in_sessions.c    sessions come
+ *     ngx_im_in_parked.c      what came too early
+ *     ngx_im_in_topics.c      their topics
+ *   ngx_im_handover_apply.c an entry for sessions takes effect, in both
  */
 
 #ifndef NGX_IM_HANDOVER_H

@@ -11,9 +11,6 @@
 #include "ngx_im_worker.h"
 
 
-typedef struct ngx_im_handover_in_s  ngx_im_handover_in_t;
-
-
 /* Workers that end find this one.  NGX_ERROR: no memory or no connection. */
 ngx_int_t ngx_im_handover_in_init(ngx_im_worker_t *w);
 
