@@ -15,6 +15,7 @@
 
 #include "ngx_im_hooks.h"
 #include "ngx_im_follow.h"
+#include "ngx_im_handover.h"
 #include "ngx_im_handover_in.h"
 #include "ngx_im_handover_out.h"
 #include "ngx_im_out_stay.h"
@@ -171,14 +172,14 @@ ngx_im_drain_handler(ngx_event_t *ev)
 
 
 static void
-ngx_im_drain_rest_begins(ngx_im_worker_t *w)
+ngx_im_drain_rest_begins(ngx_im_worker_t *w, const char *why)
 {
     uint32_t           index;
     ngx_im_session_t  *s;
 
     ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
-                  "im: closing %ui sessions in %M ms, this worker ends",
-                  w->nsessions, w->conf->drain);
+                  "im: closing %ui sessions in %M ms, this worker ends%s",
+                  w->nsessions, w->conf->drain, why);
 
     index = 0;
 
@@ -207,7 +208,7 @@ ngx_im_drain_moved(ngx_im_worker_t *w)
     w->handing = 0;
 
     if (w->nsessions > 0) {
-        ngx_im_drain_rest_begins(w);
+        ngx_im_drain_rest_begins(w, "");
     }
 }
 
@@ -242,7 +243,7 @@ ngx_im_drain_start(ngx_im_worker_t *w)
         w->handing = 1;
 
     } else {
-        ngx_im_drain_rest_begins(w);
+        ngx_im_drain_rest_begins(w, ngx_im_handover_none(w->conf));
     }
 
     ngx_add_timer(&w->drain.event, 1);

@@ -654,3 +654,50 @@ until: /ready ready
 [alert]
 [crit]
 open socket
+
+
+
+=== TEST 30: neither on nor off nor a path
+--- http_config
+    im_handover no;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr{im_handover: "no" is unknown: it must be on, off or a path, such as /run/nginx.im in }
+
+
+
+=== TEST 31: an address
+--- http_config
+    im_handover unix:/run/nginx.im;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr{im_handover: "unix:/run/nginx.im" is unknown: it must be on, off or a path, such as /run/nginx.im in }
+
+
+
+=== TEST 32: in capitals, as nginx takes its own; another path; then off
+--- http_config
+    im_handover ON;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- websocket
+e: open /echo
+conf: 2 im_handover ON => im_handover $TEST_NGINX_SHUT/im
+e: recv_close 1012
+log: im: closing 1 sessions in \d+ ms, this worker ends: no worker comes after it at the path of im_handover
+a: open /echo
+conf: 2 im_handover \S+; => im_handover OFF;
+a: recv_close 1012
+log: im: closing 1 sessions in \d+ ms, this worker ends: no worker comes after it at the path of im_handover
+b: open /echo
+reload:
+b: recv_close 1012
+log: im: closing 1 sessions in \d+ ms, this worker ends: im_handover is off
+--- no_error_log
+[alert]
+[crit]
+open socket

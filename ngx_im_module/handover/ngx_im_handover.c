@@ -246,20 +246,29 @@ ngx_im_handover_shut(ngx_str_t *path, ngx_core_conf_t *ccf, u_char *text,
 }
 
 
-/* A name without a folder may be "on" or "off", misspelt.  "": it isn't. */
-static im_str_t
-ngx_im_handover_near(ngx_str_t *arg)
+/* Why it is no path. */
+static char *
+ngx_im_handover_unknown(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *arg)
 {
     im_near_t  near;
 
     im_near_init(&near, ngx_im_str(*arg));
+    im_near_try(&near, im_str_z("on"));
+    im_near_try(&near, im_str_z("off"));
 
-    if (ngx_strchr(arg->data, '/') == NULL) {
-        im_near_try(&near, im_str_z("on"));
-        im_near_try(&near, im_str_z("off"));
+    if (near.found.len > 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V: \"%V\" is unknown: do "
+                           "you mean \"%*s\"? A path begins with \"/\" or "
+                           "\"./\"", &cmd->name, arg, near.found.len,
+                           near.found.data);
+
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V: \"%V\" is unknown: it "
+                           "must be on, off or a path, such as /run/nginx.im",
+                           &cmd->name, arg);
     }
 
-    return near.found;
+    return NGX_CONF_ERROR;
 }
 
 
@@ -267,21 +276,18 @@ static char *
 ngx_im_handover_path(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_im_main_conf_t *imcf, ngx_str_t *arg)
 {
-    u_char    *p, text[NGX_MAX_CONF_ERRSTR];
-    im_str_t   near;
+    u_char  *p, text[NGX_MAX_CONF_ERRSTR];
 
     if (arg->len == 0) {
         return "is empty: it must be on, off or a path";
     }
 
-    near = ngx_im_handover_near(arg);
+    /* "unix:/..." is the name of an address */
 
-    if (near.len > 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V: \"%V\" is unknown: do "
-                           "you mean \"%*s\"? A path begins with \"/\" or "
-                           "\"./\"", &cmd->name, arg, near.len, near.data);
-
-        return NGX_CONF_ERROR;
+    if (ngx_strchr(arg->data, '/') == NULL
+        || ngx_strncmp(arg->data, "unix:", 5) == 0)
+    {
+        return ngx_im_handover_unknown(cf, cmd, arg);
     }
 
     imcf->handover_path = *arg;
@@ -316,14 +322,14 @@ ngx_im_handover(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     args = cf->args->elts;
 
-    if (ngx_strcmp(args[1].data, "off") == 0) {
+    if (ngx_strcasecmp(args[1].data, (u_char *) "off") == 0) {
         imcf->handover_mode = NGX_IM_HANDOVER_OFF;
         return NGX_CONF_OK;
     }
 
     imcf->handover_mode = NGX_IM_HANDOVER_ON;
 
-    if (ngx_strcmp(args[1].data, "on") == 0) {
+    if (ngx_strcasecmp(args[1].data, (u_char *) "on") == 0) {
         return NGX_CONF_OK;
     }
 
@@ -676,7 +682,8 @@ ngx_im_handover_open(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf,
         if (failed != NULL) {
             ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno,
                           "im_handover: %s of \"%V.%ui\" failed: sessions will "
-                          "not move to the next workers of this slot", failed,
+                          "not move to this worker; let nginx make sockets "
+                          "there, or name a path such as /run/nginx.im", failed,
                           path, i);
         }
     }
@@ -827,4 +834,16 @@ ngx_im_handover_next(ngx_im_main_conf_t *imcf, ngx_uint_t slot,
     }
 
     return NGX_DECLINED;
+}
+
+
+const char *
+ngx_im_handover_none(ngx_im_main_conf_t *imcf)
+{
+    if (imcf->handover != NULL) {
+        return ": no worker comes after it at the path of im_handover";
+    }
+
+    return imcf->handover_mode == NGX_IM_HANDOVER_OFF
+           ? ": im_handover is off" : ": it has no sockets of im_handover";
 }

@@ -56,5 +56,8 @@ ngx_socket_t ngx_im_handover_socket(ngx_im_main_conf_t *imcf);
 ngx_int_t ngx_im_handover_next(ngx_im_main_conf_t *imcf, ngx_uint_t slot,
     struct sockaddr_un *sa, ino_t *ino);
 
+/* Why there are none, for a log line. */
+const char *ngx_im_handover_none(ngx_im_main_conf_t *imcf);
+
 
 #endif /* NGX_IM_HANDOVER_H */
