@@ -5,6 +5,8 @@
  * message, no record and no packet.
  */
 
+#include <stdio.h>
+
 #include "test.h"
 #include "copy.h"
 #include "im_handover.h"
@@ -1143,6 +1145,103 @@ test_wrong_packets(void **state)
 }
 
 
+/* A seed of the fuzz target, behind its type. */
+static im_str_t
+seed(const char *name, u_char type)
+{
+    FILE           *file;
+    char            path[128];
+    size_t          n;
+    static u_char   bytes[65536];
+
+    (void) snprintf(path, sizeof(path), "t/fuzz/corpus/handover/%s", name);
+
+    file = fopen(path, "rb");
+    if (file == NULL) {
+        fail_msg("no %s", path);
+    }
+
+    n = fread(bytes, 1, sizeof(bytes), file);
+    (void) fclose(file);
+
+    assert_in_range(n, 2, sizeof(bytes) - 1);
+    assert_int_equal(bytes[0], type);
+
+    return im_str_set(bytes + 1, n - 1);
+}
+
+
+/* The record has all that one of its row can have. */
+static void
+whole(const im_handover_session_t *s)
+{
+    size_t  i;
+
+    assert_int_equal(s->has, IM_HANDOVER_HAS_ALL
+                             & ~(s->transport->decode != NULL
+                                 ? IM_HANDOVER_HAS_EMULATION
+                                 : IM_HANDOVER_HAS_PARTIAL));
+    assert_true(s->nsubs > 1 && s->nresumes > 0 && s->nops > 0);
+
+    for (i = 0; i < s->nsubs; i++) {
+        assert_true(s->subs[i].mark > 0);
+    }
+}
+
+
+/*
+ * The fuzz target begins with what this version says: records of each row with
+ * all that they can have, and one of each message.
+ */
+static void
+test_corpus(void **state)
+{
+    size_t                 i;
+    im_handover_late_t     late;
+    im_handover_hello_t    hello;
+    im_handover_ready_t    ready;
+    im_handover_topic_t    topic;
+    im_handover_session_t  s;
+    im_handover_verdict_t  v;
+
+    static const char *const  records[] = {
+        "session_im", "session_deflate", "session_pb_deflate",
+        "session_pb_stream", "session_uni_sse", "session_goim", "session_meta",
+        "session_plain_sse", "session_echo"
+    };
+
+    (void) state;
+
+    for (i = 0; i < test_count(rows); i++) {
+        im_reader_init(&reader, seed(records[i], IM_HANDOVER_SESSIONS));
+        assert_int_equal(im_handover_session_decode(&reader, &s, &why), IM_OK);
+        assert_ptr_equal(s.proto, rows[i].proto);
+        assert_ptr_equal(s.transport, rows[i].transport);
+        whole(&s);
+        im_handover_session_cleanup(&s);
+    }
+
+    assert_int_equal(im_handover_hello_decode(seed("hello", IM_HANDOVER_HELLO),
+                                              &hello), IM_OK);
+    assert_int_equal(hello.version, IM_HANDOVER_VERSION);
+    assert_true(hello.zone > 0 && hello.fence > 0);
+
+    im_reader_init(&reader, seed("topics", IM_HANDOVER_TOPICS));
+    assert_int_equal(im_handover_topic_decode(&reader, &topic), IM_OK);
+
+    im_reader_init(&reader, seed("ready", IM_HANDOVER_READY));
+    assert_int_equal(im_handover_ready_decode(&reader, &ready), IM_OK);
+    assert_true(ready.seq > 0 && ready.mark > 0);
+
+    im_reader_init(&reader, seed("verdicts", IM_HANDOVER_VERDICTS));
+    assert_int_equal(im_handover_verdict_decode(&reader, &v), IM_OK);
+
+    assert_int_equal(im_handover_late_decode(seed("late_close",
+                                                  IM_HANDOVER_LATE), &late),
+                     IM_OK);
+}
+
+
 static void
 test_names(void **state)
 {
@@ -1173,6 +1272,7 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_late),
     alloc_test(test_packets),
     alloc_test(test_wrong_packets),
+    alloc_test(test_corpus),
     alloc_test(test_names)
 };
 
