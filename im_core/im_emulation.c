@@ -53,17 +53,14 @@ im_emulation_decode(im_str_t type, im_str_t body, im_buf_t *arena,
 
 
 void
-im_emulation_entry(im_buf_t *b, const im_emulation_t *e)
+im_emulation_entry(im_entry_t *entry, const im_emulation_t *e, uint64_t number)
 {
-    im_entry_t  entry;
+    memset(entry, 0, sizeof(im_entry_t));
 
-    memset(&entry, 0, sizeof(im_entry_t));
-
-    entry.kind = IM_PUSH_INPUT;
-    entry.topic = e->session;
-    entry.envelope = e->data;
-
-    im_entry_encode(b, &entry);
+    entry->kind = IM_PUSH_INPUT;
+    entry->topic = e->session;
+    entry->seq = number;
+    entry->envelope = e->data;
 }
 
 

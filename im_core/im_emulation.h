@@ -6,7 +6,8 @@
  * and the session there, as the reply to connect has said.
  *
  * From worker to worker it travels as a batch of one entry (im_push.h) of the
- * kind IM_PUSH_INPUT: its topic is the session, its envelope the message.
+ * kind IM_PUSH_INPUT: its topic is the session, its envelope the message, and
+ * its seq a number that tells it from others that say the same.
  */
 
 #ifndef IM_EMULATION_H
@@ -15,6 +16,7 @@
 
 #include "im_types.h"
 #include "im_buf.h"
+#include "im_push.h"
 
 
 /* The text of a session: its id, which others may know, and a secret. */
@@ -43,7 +45,8 @@ typedef struct {
 im_int_t im_emulation_decode(im_str_t type, im_str_t body, im_buf_t *arena,
     im_emulation_t *e, const char **why);
 
-void im_emulation_entry(im_buf_t *b, const im_emulation_t *e);
+void im_emulation_entry(im_entry_t *entry, const im_emulation_t *e,
+    uint64_t number);
 
 void im_emulation_session(const im_emulation_keys_t *keys, const u_char id[16],
     u_char text[IM_EMULATION_SESSION]);

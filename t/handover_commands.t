@@ -175,6 +175,25 @@ my @rows = (
         } ]
     } 'sessions', 'verdicts'),
 
+    # The new worker gets the first one by the old worker alone, and the second one alone.
+    [ 'the same input again', sub {
+        my ($name) = @_;
+        my @em = grep { $_->{kind} eq 'em' } @{$m->{clients}};
+        my $input = '{"id":11,"unsubscribe":{"channel":"11"}}';
+        my $answers = sub { scalar grep { /"id":11,/ } @{$_[0]{replies}} };
+
+        my ($old) = $m->interpose('sessions');
+        $m->input($_, $input) for @em;
+        $m->came('entries', scalar @em);
+        $m->say('go');
+        $m->await_gone($old);
+        $m->until(sub { !grep { !$answers->($_) } @em }, 'the first input is not answered');
+        $m->input($_, $input) for @em;
+        $m->pump(20, sub { !grep { $answers->($_) < 2 } @em });
+        is($answers->($_), 2, "$name: $_->{name} has both answers") for @em;
+        judge($name, []);
+    } ],
+
     # Both are ahead of a room at the new worker, which sends them back; the first one
     # is there for good while the second one still waits, with the commands behind it.
     [ 'sent back', sub {

@@ -140,6 +140,7 @@ struct ngx_im_worker_s {
     ngx_im_silence_t    unready;         /* connections closed without them */
     im_buf_t            id;              /* NODE.SLOT.START */
     u_char              name[16];        /* random: of its channel for input */
+    uint64_t            ninputs;         /* of clients, by its requests */
     im_emulation_keys_t secrets;         /* of its sessions */
     struct im_link_s   *link;
     struct im_link_members_s *members;

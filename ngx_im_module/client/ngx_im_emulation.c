@@ -234,7 +234,7 @@ ngx_im_emulation_published(const im_link_reply_t *reply, void *data)
 /* NGX_OK: the request waits for the reply. */
 static ngx_int_t
 ngx_im_emulation_publish(ngx_http_request_t *r, ngx_im_worker_t *w,
-    const im_emulation_t *e)
+    im_str_t node, const im_entry_t *entry)
 {
     im_buf_t                  b;
     im_int_t                  rc;
@@ -254,15 +254,15 @@ ngx_im_emulation_publish(ngx_http_request_t *r, ngx_im_worker_t *w,
     call->request = r;
     call->cleanup = cln;
 
-    partition = im_partition(e->node, im_link_partitions(w->link));
+    partition = im_partition(node, im_link_partitions(w->link));
 
     im_buf_init(&b, NGX_IM_EMULATION_ARENA);
-    im_emulation_entry(&b, e);
+    im_entry_encode(&b, entry);
 
     out = im_link_command(w->link, "SPUBLISH");
 
     im_key_channel_input(&out->bytes, im_link_keys(w->link), partition,
-                         e->node);
+                         node);
     im_link_call_key(out);
     im_link_call_str(out, im_buf_str(&b));
 
@@ -283,6 +283,18 @@ ngx_im_emulation_publish(ngx_http_request_t *r, ngx_im_worker_t *w,
 }
 
 
+/* Of an input; no other worker has the same. */
+static uint64_t
+ngx_im_emulation_number(ngx_im_worker_t *w)
+{
+    uint64_t  first;
+
+    ngx_memcpy(&first, w->name, sizeof(uint64_t));
+
+    return first + ++w->ninputs;
+}
+
+
 /* NGX_DONE: the answer comes later. */
 static ngx_int_t
 ngx_im_emulation_run(ngx_http_request_t *r, const im_emulation_t *e)
@@ -294,13 +306,9 @@ ngx_im_emulation_run(ngx_http_request_t *r, const im_emulation_t *e)
     w = ngx_im_worker;
 
     im_id_uuid(name, w->name);
+    im_emulation_entry(&entry, e, ngx_im_emulation_number(w));
 
     if (im_str_eq(e->node, im_str_set(name, IM_UUID_LEN))) {
-        ngx_memzero(&entry, sizeof(im_entry_t));
-        entry.kind = IM_PUSH_INPUT;
-        entry.topic = e->session;
-        entry.envelope = e->data;
-
         ngx_im_emulation_entry(w, &entry);
 
         return ngx_im_emulation_answer(r, NGX_HTTP_NO_CONTENT, NULL);
@@ -317,7 +325,7 @@ ngx_im_emulation_run(ngx_http_request_t *r, const im_emulation_t *e)
     }
 
     if (im_link_partitions(w->link) == 0
-        || ngx_im_emulation_publish(r, w, e) != NGX_OK)
+        || ngx_im_emulation_publish(r, w, e->node, &entry) != NGX_OK)
     {
         return ngx_im_emulation_retry(r, NGX_HTTP_SERVICE_UNAVAILABLE, 1,
                                       "Redis is away");

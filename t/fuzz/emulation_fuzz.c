@@ -75,7 +75,8 @@ fuzz_entry(const im_emulation_t *e)
     im_reader_t  r;
 
     im_buf_init(&b, 64 + e->session.len + e->data.len);
-    im_emulation_entry(&b, e);
+    im_emulation_entry(&entry, e, e->data.len);
+    im_entry_encode(&b, &entry);
 
     im_reader_init(&r, im_buf_str(&b));
 
@@ -86,6 +87,7 @@ fuzz_entry(const im_emulation_t *e)
 
     } else if (im_entry_decode(&r, &entry) != IM_OK
                || entry.kind != IM_PUSH_INPUT
+               || entry.seq != e->data.len
                || !im_str_eq(entry.topic, e->session)
                || !im_str_eq(entry.envelope, e->data)
                || im_entry_decode(&r, &entry) != IM_DECLINED)

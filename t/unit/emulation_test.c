@@ -240,7 +240,7 @@ test_entry(void **state)
     im_emulation_t  e;
 
     static const u_char  bytes[] =
-        "\0\0\0\x0f" "\2" "\1s" "\0" "\0\0\0\0\0\0\0\0" "{}\n";
+        "\0\0\0\x0f" "\2" "\1s" "\0" "\0\0\0\0\0\0\1\2" "{}\n";
 
     (void) state;
 
@@ -249,7 +249,8 @@ test_entry(void **state)
     e.data = im_str_z("{}\n");
 
     im_buf_init(&b, 1000);
-    im_emulation_entry(&b, &e);
+    im_emulation_entry(&entry, &e, 0x102);
+    im_entry_encode(&b, &entry);
 
     assert_false(b.failed);
     assert_int_equal(b.len, sizeof(bytes) - 1);
@@ -260,6 +261,7 @@ test_entry(void **state)
     assert_int_equal(im_entry_decode(&r, &entry), IM_OK);
     assert_int_equal(entry.kind, IM_PUSH_INPUT);
     assert_true(im_str_eq(entry.topic, e.session));
+    assert_int_equal(entry.seq, 0x102);
     assert_true(im_str_eq(entry.envelope, e.data));
     assert_int_equal(im_entry_decode(&r, &entry), IM_DECLINED);
 
