@@ -175,6 +175,46 @@ my @rows = (
         } ]
     } 'sessions', 'verdicts'),
 
+    # The new worker has a place for one of them.
+    (map {
+        my $step = $_;
+        [ "no place at $step", sub {
+            my ($name) = @_;
+
+            prepare();
+            $m->edit(sub { s/im_limit handshakes=0/im_limit handshakes=0 sessions=1/ });
+            my ($old) = $m->interpose($step);
+            $m->came('entries', commands(names()));
+            $m->say('go');
+            once($name, names());
+            $m->await_gone($old);
+            my @cut = grep { client($_)->{cut} } names();
+            is(@cut, names() - 1, "$name: one has moved");
+            judge($name, \@cut, qr/1 sessions moved .*, 7 stay \(limit: 7\)/);
+        } ]
+    } 'sessions', 'verdicts'),
+
+    # The old worker can't keep all of them, and doesn't know for whom they are.
+    [ 'more than 8 MB', sub {
+        my ($name) = @_;
+        my $size = 900_000;
+
+        prepare();
+        delete client($_)->{code} for names();
+        $m->edit(sub { s{location = /of/(?:cf|em) \{.*\n}{}g });
+        my ($old) = $m->interpose('sessions');
+        commands(names());
+        api('subscribe', '{"user":"none","channel":"1","data":"' . 'x' x $size . '"}') for 1 .. 10;
+        $m->came_bytes('entries', 10 * $size);
+        $m->say('go');
+        $m->until(sub { !grep { !client($_)->{cut} } names() }, 'some are not closed');
+        for my $c (map { client($_) } names()) {
+            is(effects($c) . ($c->{code} || ''), $c->{kind} eq 'cf' ? '3001' : '', "$name: $c->{name} comes back without them");
+        }
+        $m->await_gone($old);
+        judge($name, [ names() ]);
+    } ],
+
     # The new worker gets the first one by the old worker alone, and the second one alone.
     [ 'the same input again', sub {
         my ($name) = @_;

@@ -21,7 +21,7 @@
  * It says, one a line:
  *
  *   held        that packet has come
- *   CHANNEL came TYPE                 a packet is there
+ *   CHANNEL came TYPE BYTES           a packet is there
  *   CHANNEL TYPE BYTES DESCRIPTORS    a packet was passed on
  *   CHANNEL closed                    one end, and so the other one
  *
@@ -222,7 +222,7 @@ end_read(int i)
     *to->last = p;
     to->last = &p->next;
 
-    printf("%d came %d\n", i / 2, p->bytes[0]);
+    printf("%d came %d %zu\n", i / 2, p->bytes[0], p->len);
 
     if (hold != 0 && !held && p->bytes[0] == hold && --nth <= 0) {
         holds();

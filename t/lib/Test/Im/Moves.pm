@@ -697,7 +697,17 @@ sub owners {
 sub came {
     my ($self, $type, $n) = @_;
 
-    $self->until(sub { $n <= (() = $self->heard =~ /^\d+ came $Types{$type}$/mg) }, "$n packets $type don't come");
+    $self->until(sub { $n <= (() = $self->heard =~ /^\d+ came $Types{$type} /mg) }, "$n packets $type don't come");
+}
+
+sub came_bytes {
+    my ($self, $type, $n) = @_;
+
+    $self->until(sub {
+        my $bytes = 0;
+        $bytes += $_ for $self->heard =~ /^\d+ came $Types{$type} (\d+)$/mg;
+        $n <= $bytes;
+    }, "$n bytes of packets $type don't come");
 }
 
 
