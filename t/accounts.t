@@ -172,7 +172,7 @@ http: POST /v1/user/login 200 {"UserName":"a\ufffdbc","Password":"secret1"} => "
 === TEST 8: a name is one account's, also when many ask at once
 --- websocket
 stop: logic
-start: logic --register-limit=0 --hash-cost=1
+start: logic --register-limit=0
 until: /im/health ^200
 same: 12 POST /v1/user/register {"UserName":"race","Password":"secret1"} => 1 "code":0,
 same: 12 POST /v1/user/register {"UserName":"race","Password":"secret2"} => 12 "code":-1001,"msg":"用户名已存在","data":\{\}
@@ -186,7 +186,7 @@ http: POST /v1/user/login 200 {"UserName":"race","Password":"secret2"} => "code"
 === TEST 9: passwords are yescrypt; other hashes of libcrypt are checked
 --- websocket
 stop: logic
-start: logic --register-limit=0
+start: logic --register-limit=0 --hash-cost=5
 until: /im/health ^200
 http: POST /v1/user/register 200 {"UserName":"hash","Password":"secret1"} => "code":0,
 redis: EVAL return{redis.call('HGET',redis.call('KEYS','im:{*}:a:hash')[1],'hash')} 0 => ^\$y\$j9T\$[./0-9A-Za-z]+\$[./0-9A-Za-z]{43}$

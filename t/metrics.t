@@ -172,7 +172,7 @@ until: /ready ^200 ready$
 moves: /metrics im_link_workers{state="up"} 1
 moves: /metrics im_partitions_away 0
 stop: job
-until: /ready ^503 no im_job lives
+until: 90 /ready ^503 no im_job lives
 moves: /metrics im_partitions_silent >0
 moves: /metrics im_link_workers{state="degraded"} 1
 start: job
