@@ -69,6 +69,7 @@ typedef struct {
 const char  im_json_no_memory[] = "no memory";
 const char  im_json_no_object[] = "not a JSON object";
 const char  im_json_too_many[] = "too many elements";
+const char  im_json_too_deep[] = "nested deeper than 32 levels";
 
 
 static u_char *
@@ -553,7 +554,7 @@ im_json_open(void *ctx)
     }
 
     if (json->depth + json->spare == IM_JSON_MAX_DEPTH) {
-        return im_json_fail(json, "nested too deep");
+        return im_json_fail(json, im_json_too_deep);
     }
 
     json->depth++;

@@ -115,6 +115,7 @@ im_int_t im_json_next_object(im_str_t text, size_t *at, im_str_t *object);
 extern const char  im_json_no_memory[];
 extern const char  im_json_no_object[];
 extern const char  im_json_too_many[];
+extern const char  im_json_too_deep[];     /* IM_JSON_MAX_DEPTH */
 
 /* About how many bytes of an invalid text are good. */
 size_t im_json_fault(im_str_t text);

@@ -187,7 +187,12 @@ http: POST /im/push 400 {"rooms":["1"],"data":1,"from":{"usr":"a"}} => "msg":"a 
 http: POST /im/push?rom=1 400 {"a":1} => "msg":"the query has no \\"rom\\": did you mean \\"room\\"\?"
 http: POST /im/push 400 {"room":"1","data":1} => no member \\"room\\"
 http: POST /im/push 400 {"rooms":["1"],"from":{"id":"u"},"data":1} => "msg":"a push has no member \\"from.id\\", but user, name"
-http: POST /im/push 413 {"data":1,"rooms":["1"MANY(2000)]} => "msg":"\\"rooms\\" has too many elements"
+http: POST /im/push 413 {"data":1,"rooms":["1"MANY(2000)]} => "msg":"\\"rooms\\" may have 1000 elements at most"
+http: POST /im/push 400 {"rooms":["1","a\u0001b","2"],"data":1} => "msg":"the room \\"a\\\\u0001b\\" is not a valid name: 1 to 253 bytes of UTF-8
+http: POST /im/push 400 {"users":["1",""],"data":1} => "msg":"the user \\"\\" is not a valid name
+http: POST /im/push 400 {"keys":[""],"data":1} => "msg":"the key \\"\\" is not a valid name
+http: POST /im/push 400 {"rooms":["1"],"data":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]} => "msg":"nested deeper than 32 levels"
+http: POST /im/push 413 {"rooms":["1"MANY(998)],"users":["a","b","c","d"],"data":1} => "msg":"more targets than --max-targets"
 http: POST /im/push 400 {"rooms":["1"],"data":01} => "msg":"not valid JSON, near byte \d+"
 http: POST /im/push 400 {"rooms":["1"] => not valid JSON, near byte 14"
 http: POST /im/push 400 {"rooms":["1"]} => no data

@@ -14,7 +14,7 @@
 #define IM_LOGIC_JSON_NAME  64       /* bytes of a name that are shown */
 
 
-static const char  im_logic_json_many[] = "has too many elements";
+static const char  im_logic_json_many[] = "elements at most";
 
 
 /* By im_json_type_e: what a value must be, and how it may begin. */
@@ -121,6 +121,8 @@ im_logic_json_type(im_daemon_request_t *r, const char *path,
     im_str_t     object;
     const char  *why, *is;
 
+    const im_json_strings_t  *list;
+
     /* alone in an object, so that only one can be the culprit */
 
     im_json_field_t  row[2] = { *field, im_json_end };
@@ -149,8 +151,11 @@ im_logic_json_type(im_daemon_request_t *r, const char *path,
     b = im_daemon_buf(r, IM_LOGIC_JSON_WHY);
 
     if (why == im_json_too_many) {
-        im_logic_print(b, "%j %z", im_logic_json_name(r, path, field->name),
-                       im_logic_json_many);
+        list = (void *) ((u_char *) dst + field->offset);
+
+        im_logic_print(b, "%j may have %u %z",
+                       im_logic_json_name(r, path, field->name),
+                       (uint64_t) list->max, im_logic_json_many);
         im_buf_add_u8(b, '\0');
         return im_logic_json_text(b);
     }
@@ -181,7 +186,9 @@ im_logic_json_why(im_daemon_request_t *r, const char *path, im_str_t json,
     const char             *culprit;
     const im_json_field_t  *f;
 
-    if (why == im_json_no_memory || why == im_json_no_object) {
+    if (why == im_json_no_memory || why == im_json_no_object
+        || why == im_json_too_deep)
+    {
         return why;
     }
 

@@ -13,6 +13,9 @@
 #define IM_PUBLISH_SLICE  32          /* targets under way */
 #define IM_PUBLISH_RETRY  30          /* s: conf/im_params repeats no longer */
 
+#define IM_PUBLISH_NAME                                                       \
+    " is not a valid name: 1 to 253 bytes of UTF-8 without control characters"
+
 
 static im_str_t
 im_logic_target_name(const im_hash_node_t *node)
@@ -91,7 +94,7 @@ im_logic_publish_durability(im_logic_publish_t *publish, im_str_t value)
 }
 
 
-/* add is NULL: the name is the topic. */
+/* add is NULL: the name is the topic.  why: a pattern of the name. */
 static im_logic_target_t *
 im_logic_publish_target(im_logic_publish_t *publish,
     void (*add)(im_buf_t *b, im_str_t name), im_str_t name, const char *why)
@@ -101,7 +104,8 @@ im_logic_publish_target(im_logic_publish_t *publish,
     im_logic_target_t  *t;
 
     if (add != NULL && !im_name_valid(name)) {
-        (void) im_logic_publish_refuse(publish, 400, why);
+        (void) im_logic_publish_refuse(publish, 400,
+                                       im_logic_text(publish->r, why, name));
         return NULL;
     }
 
@@ -119,7 +123,8 @@ im_logic_publish_target(im_logic_publish_t *publish,
     }
 
     if (publish->ntargets == publish->max) {
-        (void) im_logic_publish_refuse(publish, 413, "too many targets");
+        (void) im_logic_publish_refuse(publish, 413,
+                                       "more targets than --max-targets");
         return NULL;
     }
 
@@ -137,7 +142,7 @@ im_logic_target_t *
 im_logic_publish_room(im_logic_publish_t *publish, im_str_t name)
 {
     return im_logic_publish_target(publish, im_topic_room, name,
-                                   "a room name is not valid");
+                                   "the room %j" IM_PUBLISH_NAME);
 }
 
 
@@ -145,7 +150,7 @@ im_logic_target_t *
 im_logic_publish_user(im_logic_publish_t *publish, im_str_t id)
 {
     return im_logic_publish_target(publish, im_topic_user, id,
-                                   "a user id is not valid");
+                                   "the user %j" IM_PUBLISH_NAME);
 }
 
 
@@ -153,7 +158,7 @@ im_logic_target_t *
 im_logic_publish_key(im_logic_publish_t *publish, im_str_t key)
 {
     return im_logic_publish_target(publish, im_topic_key, key,
-                                   "a key is not valid");
+                                   "the key %j" IM_PUBLISH_NAME);
 }
 
 

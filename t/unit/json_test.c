@@ -154,7 +154,7 @@ test_depth(void **state)
     }
 
     assert_int_equal(decode_text(im_str_set(text, 7 + i), 0, &all), IM_ERROR);
-    assert_string_equal(why, "nested too deep");
+    assert_string_equal(why, "nested deeper than 32 levels");
     done(&all);
 }
 
