@@ -768,8 +768,8 @@ im_link_partitions_why(const im_link_t *link, uint32_t n, im_tags_e tags)
     configured = link->context.conf.partitions;
 
     if (configured != 0 && configured != n) {
-        return "it was set up with another number of partitions than "
-               "\"partitions=\" says";
+        return "it was set up with another number of partitions: leave "
+               "\"partitions=\" out to take that one";
     }
 
     if (known != 0 && known != n) {

@@ -570,7 +570,7 @@ im_link_conn_next(im_link_conn_t *conn, const char **why)
     reply = NULL;
 
     if (redisReaderGetReply(conn->reader, &reply) != REDIS_OK) {
-        *why = "malformed reply";
+        *why = "malformed reply: is it a Redis?";
         return NULL;
     }
 

@@ -177,7 +177,9 @@ im_logic_route_find(im_daemon_request_t *r, im_uint_t *status,
     const im_logic_route_t  *route;
 
     *status = 404;
-    *why = "no such path";
+    *why = r->internal && r->uri.len == 0
+           ? "no such path: add \"include im_params;\" beside fastcgi_pass"
+           : "no such path";
 
     path = im_daemon_alloc(r, sizeof(im_logic_path_t));
     memory = im_daemon_alloc(r, r->path.len + 1);

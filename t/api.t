@@ -369,3 +369,20 @@ b: like ^\{"id":2,"subscribe":.*"recovered":true.*"publications":\[\{"data":\{"m
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 11: locations without im_params
+--- config
+    location /im/          { fastcgi_pass im_logic; }
+    location = /ws         { im_comet protocol=im; im_auth token; im_connect /im_connect; }
+    location = /im_connect { internal; fastcgi_pass im_logic; }
+--- not_ready
+--- websocket
+until: /im/online "msg":"no such path: add \\"include im_params;\\" beside fastcgi_pass"
+a: open /ws
+a: send {"auth":"x","roomId":1}
+a: recv_close 1013
+log: the backend "/im_connect" can't tell who a token is: status 404 \(has it "include im_params;"\?\), the backend can't be understood
+--- no_error_log
+[alert]

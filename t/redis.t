@@ -208,7 +208,7 @@ exit: logic 1
 start: job --partitions=16
 output: job (?i)partitions
 exit: job 1
-log: can't be used: .* another number of partitions than "partitions=" says
+log: can't be used: .* another number of partitions: leave "partitions=" out to take that one
 a: refused 503 /(?i)Retry-After:/ /none
 logged: 1 \[error\].*can't be used
 redis: SET im:{reg}:conf 16

@@ -492,8 +492,9 @@ ngx_im_auth_unknown(ngx_im_session_t *s, const char *why, ngx_uint_t status,
     im_str_t body)
 {
     ngx_im_backend_log(ngx_im_worker, "backend", &s->class->conf->connect, body,
-                       "can't tell who a token is: status %ui, %s", status,
-                       why);
+                       "can't tell who a token is: status %ui%s, %s", status,
+                       status == 404 ? " (has it \"include im_params;\"?)"
+                                     : "", why);
 
     ngx_im_session_close(s, IM_REASON_BUSY, why);
 }

@@ -624,7 +624,7 @@ test_errors(void **state)
         { "-NOPERM no\r\n", "it answers: NOPERM no" },
         { "*0\r\n*-1\r\n", "it names no valid address" },
         { ":1\r\n:2\r\n", "it names no valid address" },
-        { "what\r\n", "malformed reply" }
+        { "what\r\n", "malformed reply: is it a Redis?" }
     };
 
     (void) state;

@@ -850,7 +850,8 @@ test_malformed(void **state)
     assert_int_equal(nnull, 1);
     happened("partitions4 server4 sub1 sub2 up1 down0 ");
     said("Redis at \"there\" is there, 4 partitions\n"
-         "Redis at \"there\" is away (commands): malformed reply\n");
+         "Redis at \"there\" is away (commands): malformed reply: is it a "
+         "Redis?\n");
 }
 
 
@@ -1020,8 +1021,8 @@ test_unusable(void **state)
     } rows[] = {
         { "allkeys-lru", "4", "its \"maxmemory-policy\" is \"allkeys-lru\", "
           "not \"noeviction\"" },
-        { "noeviction", "5", "it was set up with another number of partitions "
-          "than \"partitions=\" says" },
+        { "noeviction", "5", "it was set up with another number of partitions: "
+          "leave \"partitions=\" out to take that one" },
         { "noeviction", "0", "its number of partitions is invalid" },
         { "noeviction", "1025", "its number of partitions is invalid" },
         { "noeviction", "x", "its number of partitions is invalid" }
