@@ -466,7 +466,7 @@ until: :$TEST_NGINX_IM_HTTP /im/health ^200.*"workers":0
 http: :$TEST_NGINX_IM_HTTP POST /im/push 200 {"rooms":["8"],"data":2}
 stop: logic
 start: logic
-until: :$TEST_NGINX_IM_HTTP /im/health ^503.*no nginx worker lives
+until: :$TEST_NGINX_IM_HTTP /im/health ^503.*no nginx worker lives at this Redis: is im_redis of nginx the same, with its prefix= and db=\?
 http: :$TEST_NGINX_IM_HTTP POST /im/push 503 {"rooms":["8"],"data":0}
 resume: worker
 a: recv msg 2

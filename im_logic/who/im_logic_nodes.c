@@ -687,5 +687,6 @@ im_logic_unready(const im_logic_t *logic)
         return NULL;
     }
 
-    return "no nginx worker lives";
+    return "no nginx worker lives at this Redis: is im_redis of nginx the "
+           "same, with its prefix= and db=?";
 }
