@@ -589,6 +589,33 @@ im_topic_next_sub(const im_logs_t *logs, const im_topic_t *topic,
 }
 
 
+im_sub_t *
+im_topic_find_sub(const im_logs_t *logs, const im_topic_t *topic,
+    im_sub_t *subs, uint32_t n)
+{
+    im_sub_t  *sub;
+
+    if (subs != NULL && topic->nsubs < n) {
+        sub = im_topic_next_sub(logs, topic, NULL);
+
+        while (sub != NULL && sub->session != subs->session) {
+            sub = im_topic_next_sub(logs, topic, sub);
+        }
+
+        return sub;
+    }
+
+    sub = subs;
+
+    while (sub != NULL && sub->log->topic != topic) {
+        sub = sub->next != IM_SLAB_NONE
+              ? im_slab_object(&logs->subs, sub->next) : NULL;
+    }
+
+    return sub;
+}
+
+
 static int
 im_log_live(const im_log_t *log)
 {

@@ -225,6 +225,14 @@ im_sub_t *im_topic_next_sub(const im_logs_t *logs, const im_topic_t *topic,
     const im_sub_t *sub);
 
 /*
+ * The subscription of a session to a topic, or NULL.  subs: the first one of
+ * the session's n, or NULL.  It walks over those of the session or those of the
+ * topic, whichever are fewer.
+ */
+im_sub_t *im_topic_find_sub(const im_logs_t *logs, const im_topic_t *topic,
+    im_sub_t *subs, uint32_t n);
+
+/*
  * Opens a log, so that the caller can keep what it needs for the flush; one
  * that keeps bytes is open.  NULL: no memory.
  */

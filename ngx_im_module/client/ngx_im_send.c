@@ -208,33 +208,6 @@ ngx_im_send_queue(ngx_im_session_t *s, im_str_t bytes)
 }
 
 
-ngx_int_t
-ngx_im_send_reply(ngx_im_session_t *s, im_str_t frame)
-{
-    if (s->phase >= NGX_IM_ENDING) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_im_send_crowded(s)
-        && ngx_im_send_waiting(s) - s->replies->history + frame.len
-           > s->class->conf->max_replies * 4)
-    {
-        ngx_im_send_slow(s, IM_REASON_SLOW);
-        return NGX_ERROR;
-    }
-
-    if (ngx_im_send_queue(s, frame) != NGX_OK) {
-        return ngx_im_session_close(s, IM_REASON_LOST, "no memory");
-    }
-
-    if (im_list_empty(&s->blocked)) {
-        ngx_im_send_session(s);
-    }
-
-    return s->phase >= NGX_IM_ENDING ? NGX_ERROR : NGX_OK;
-}
-
-
 ngx_uint_t
 ngx_im_send_crowded(ngx_im_session_t *s)
 {
@@ -269,25 +242,6 @@ ngx_im_send_queue_history(ngx_im_session_t *s, im_str_t frames)
     s->replies->history += frames.len;
 
     return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_im_send_history(ngx_im_session_t *s, im_str_t frame)
-{
-    if (s->phase >= NGX_IM_ENDING) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_im_send_queue_history(s, frame) != NGX_OK) {
-        return ngx_im_session_close(s, IM_REASON_LOST, "no memory");
-    }
-
-    if (im_list_empty(&s->blocked)) {
-        ngx_im_send_session(s);
-    }
-
-    return s->phase >= NGX_IM_ENDING ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -689,6 +643,74 @@ ngx_im_send_session(ngx_im_session_t *s)
 }
 
 
+/*
+ * The session's own bytes.  What its topics have comes in their turn, so a
+ * reply costs no walk over the subscriptions.  A mark comes behind all of it.
+ */
+static void
+ngx_im_send_own(ngx_im_session_t *s)
+{
+    ngx_int_t  rc;
+
+    if (ngx_im_mark_due(s)) {
+        ngx_im_send_session(s);
+        return;
+    }
+
+    do {
+        rc = ngx_im_send_step(s);
+    } while (rc == NGX_OK && (s->replies != NULL || s->unfinished != NULL));
+
+    ngx_im_send_result(s, rc);
+}
+
+
+ngx_int_t
+ngx_im_send_reply(ngx_im_session_t *s, im_str_t frame)
+{
+    if (s->phase >= NGX_IM_ENDING) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_im_send_crowded(s)
+        && ngx_im_send_waiting(s) - s->replies->history + frame.len
+           > s->class->conf->max_replies * 4)
+    {
+        ngx_im_send_slow(s, IM_REASON_SLOW);
+        return NGX_ERROR;
+    }
+
+    if (ngx_im_send_queue(s, frame) != NGX_OK) {
+        return ngx_im_session_close(s, IM_REASON_LOST, "no memory");
+    }
+
+    if (im_list_empty(&s->blocked)) {
+        ngx_im_send_own(s);
+    }
+
+    return s->phase >= NGX_IM_ENDING ? NGX_ERROR : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_im_send_history(ngx_im_session_t *s, im_str_t frame)
+{
+    if (s->phase >= NGX_IM_ENDING) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_im_send_queue_history(s, frame) != NGX_OK) {
+        return ngx_im_session_close(s, IM_REASON_LOST, "no memory");
+    }
+
+    if (im_list_empty(&s->blocked)) {
+        ngx_im_send_own(s);
+    }
+
+    return s->phase >= NGX_IM_ENDING ? NGX_ERROR : NGX_OK;
+}
+
+
 ngx_int_t
 ngx_im_send_begin(ngx_im_session_t *s, im_sub_t **sub, im_str_t *piece)
 {
@@ -826,7 +848,7 @@ ngx_im_send_sender(ngx_im_worker_t *w, im_topic_t *topic,
     }
 
     s = ngx_im_session_by_id(w, id);
-    sub = s != NULL ? ngx_im_session_find_sub(s, im_topic_name(topic)) : NULL;
+    sub = s != NULL ? ngx_im_session_sub(s, topic) : NULL;
 
     if (sub == NULL || s->phase != NGX_IM_OPEN) {
         return NULL;

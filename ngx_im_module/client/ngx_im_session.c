@@ -837,15 +837,11 @@ ngx_im_session_evict(ngx_im_session_t *s)
 im_sub_t *
 ngx_im_session_find_sub(ngx_im_session_t *s, im_str_t topic)
 {
-    im_sub_t  *sub;
+    im_topic_t  *t;
 
-    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
-        if (im_str_eq(im_topic_name(sub->log->topic), topic)) {
-            return sub;
-        }
-    }
+    t = im_hub_topic(&ngx_im_worker->hub, topic);
 
-    return NULL;
+    return t != NULL ? ngx_im_session_sub(s, t) : NULL;
 }
 
 

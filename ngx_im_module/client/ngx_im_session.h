@@ -494,7 +494,7 @@ void ngx_im_session_wake(im_list_t *waiting, ngx_uint_t n);
 /* It follows as many topics as it may. */
 ngx_uint_t ngx_im_session_full(ngx_im_session_t *s);
 
-/* NULL: it does not follow that topic. */
+/* NULL: it doesn't follow a topic of that name. */
 im_sub_t *ngx_im_session_find_sub(ngx_im_session_t *s, im_str_t topic);
 
 /*
@@ -519,6 +519,15 @@ ngx_im_sub_next(const im_sub_t *sub)
 {
     return sub->next != IM_SLAB_NONE
            ? im_slab_object(&ngx_im_worker->hub.logs.subs, sub->next) : NULL;
+}
+
+
+/* NULL: the session doesn't follow that topic. */
+static inline im_sub_t *
+ngx_im_session_sub(const ngx_im_session_t *s, const im_topic_t *topic)
+{
+    return im_topic_find_sub(&ngx_im_worker->hub.logs, topic, s->subs,
+                             s->nsubs);
 }
 
 

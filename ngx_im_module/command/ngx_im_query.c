@@ -258,7 +258,7 @@ ngx_im_query_here(im_topic_t *topic, const im_member_t *member)
     s = im_id_uuid_decode(member->session, id) == IM_OK
         ? ngx_im_session_by_id(ngx_im_worker, id) : NULL;
 
-    sub = s != NULL ? ngx_im_session_find_sub(s, im_topic_name(topic)) : NULL;
+    sub = s != NULL ? ngx_im_session_sub(s, topic) : NULL;
 
     return sub != NULL && im_sub_state(sub) != IM_SUB_JOINING;
 }

@@ -1046,6 +1046,85 @@ test_move(void **state)
 }
 
 
+#define NTOPICS   4
+#define NSESSIONS 3
+
+
+/* Where either list is shorter, it is searched, and the other one isn't. */
+static void
+test_find_sub(void **state)
+{
+    unsigned     i, k;
+    im_logs_t    all;
+    im_sub_t    *sub[NSESSIONS][NTOPICS], *first;
+    im_topic_t  *t[NTOPICS];
+
+    (void) state;
+
+    im_logs_init(&all, CHUNK);
+
+    for (k = 0; k < NTOPICS; k++) {
+        t[k] = im_topic_create(im_str_z("r:x"), 0);
+        assert_non_null(t[k]);
+
+        for (i = 0; i < NSESSIONS; i++) {
+            sub[i][k] = sub_create(&all);
+            sub[i][k]->session = i;
+            sub[i][k]->next = k > 0 ? sub[i][k - 1]->index : IM_SLAB_NONE;
+
+            assert_int_equal(im_topic_subscribe(&all, t[k], i, sub[i][k]),
+                             IM_OK);
+        }
+    }
+
+    for (i = 0; i < NSESSIONS; i++) {
+        first = sub[i][NTOPICS - 1];
+
+        for (k = 0; k < NTOPICS; k++) {
+            assert_ptr_equal(im_topic_find_sub(&all, t[k], first, NTOPICS),
+                             sub[i][k]);
+            assert_ptr_equal(im_topic_find_sub(&all, t[k], first, 1),
+                             sub[i][k]);
+        }
+    }
+
+    assert_null(im_topic_find_sub(&all, t[0], NULL, 0));
+
+    /* only the session's list has it, then only the topic's */
+
+    first = sub[1][1];
+    sub[1][0]->session = NSESSIONS;
+
+    assert_ptr_equal(im_topic_find_sub(&all, t[0], first, NSESSIONS),
+                     sub[1][0]);
+    assert_null(im_topic_find_sub(&all, t[0], first, NSESSIONS + 1));
+
+    sub[1][0]->session = 1;
+    first->next = IM_SLAB_NONE;
+
+    assert_null(im_topic_find_sub(&all, t[0], first, NSESSIONS));
+    assert_ptr_equal(im_topic_find_sub(&all, t[0], first, NSESSIONS + 1),
+                     sub[1][0]);
+
+    im_topic_unsubscribe(&all, sub[1][0]);
+    assert_null(im_topic_find_sub(&all, t[0], first, NSESSIONS + 1));
+
+    im_topic_unsubscribe(&all, sub[0][0]);
+    im_topic_unsubscribe(&all, sub[2][0]);
+    assert_null(im_topic_find_sub(&all, t[0], first, 1));
+
+    for (k = 0; k < NTOPICS; k++) {
+        for (i = 0; k > 0 && i < NSESSIONS; i++) {
+            im_topic_unsubscribe(&all, sub[i][k]);
+        }
+
+        im_topic_destroy(&all, t[k]);
+    }
+
+    im_logs_cleanup(&all);
+}
+
+
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_cut),
     alloc_test(test_create),
@@ -1054,6 +1133,7 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_joining),
     alloc_test(test_leave_frees),
     alloc_test(test_move),
+    alloc_test(test_find_sub),
     alloc_test(test_random)
 };
 
