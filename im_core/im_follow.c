@@ -1043,7 +1043,8 @@ im_follow_taken(im_route_t *route, im_int_t rc, uint64_t stored)
 
 /*
  * Old reports are repeated, some in each second: so they don't expire, and
- * what went wrong without a sign is right again.
+ * what went wrong without a sign is right again.  So is one that is due and in
+ * no queue.
  */
 static im_uint_t
 im_follow_refresh(im_route_t *route)
@@ -1054,9 +1055,9 @@ im_follow_refresh(im_route_t *route)
 
     /* one that is away is compared when it is back */
 
-    if (!im_follow_old(route) || route->call != IM_CALL_NONE
-        || im_follow_wants(route) || !im_route_open(route)
-        || !im_route_up(route))
+    if ((!im_follow_old(route) && !im_follow_wants(route))
+        || route->call != IM_CALL_NONE || route->queue != IM_QUEUE_NONE
+        || !im_route_open(route) || !im_route_up(route))
     {
         return 0;
     }
@@ -1070,8 +1071,9 @@ im_follow_refresh(im_route_t *route)
 
 
 /*
- * What a call that is out reports anyway needs no check.  Another worker takes
- * members of a topic that is held, and one that is pinned may have none.
+ * What a call that is out reports anyway needs no check, and of a topic that is
+ * frozen nothing is reported.  Another worker takes members of one that is
+ * held, and one that is pinned may have none.
  */
 static int
 im_follow_check_one(im_route_t *route, im_check_t *check)
@@ -1082,7 +1084,7 @@ im_follow_check_one(im_route_t *route, im_check_t *check)
 
     if (topic->state != IM_TOPIC_LIVE || route->call != IM_CALL_NONE
         || im_follow_wants(route) || !im_route_up(route)
-        || route->hold != IM_HOLD_NONE || im_route_pinned(route))
+        || route->hold == IM_HOLD_FROZEN)
     {
         return 0;
     }
@@ -1091,7 +1093,8 @@ im_follow_check_one(im_route_t *route, im_check_t *check)
     check->epoch = im_str_set(topic->epoch.data, topic->epoch.len);
     check->seq = topic->seq;
     check->partition = topic->partition;
-    check->members = route->known == IM_KNOWN_MEMBERS;
+    check->members = route->known == IM_KNOWN_MEMBERS
+                     && route->hold == IM_HOLD_NONE && !im_route_pinned(route);
 
     return 1;
 }
@@ -1121,7 +1124,7 @@ im_follow_visit(im_follow_t *follow, uint32_t *next, im_uint_t *records)
 }
 
 
-/* Redis is too slow for checks, but what it has must not expire. */
+/* Redis is too slow for more checks, but what it has must not expire. */
 static void
 im_follow_renew(im_follow_t *follow, im_uint_t repeats)
 {
@@ -1145,11 +1148,13 @@ im_follow_renew(im_follow_t *follow, im_uint_t repeats)
 /*
  * Others may have deleted keys of Redis, or have put back earlier ones: some
  * topics are checked in each second, so that all have been in some seconds.
- * Where the check can't be sent, these topics stay the next ones.
+ * Where the check can't be sent, these topics stay the next ones.  Where no
+ * other one can be, the next second goes on behind them.
  */
 static void
 im_follow_round(im_follow_t *follow)
 {
+    im_int_t     rc;
     uint32_t     start;
     im_uint_t    n, left, records, repeats;
     im_check_t   checks[IM_FOLLOW_CHECK];
@@ -1178,9 +1183,10 @@ im_follow_round(im_follow_t *follow)
             n += im_follow_check_one(route, &checks[n]);
         }
 
-        if (n > 0 && follow->commands->check(follow->ctx, checks, n) != IM_OK)
-        {
-            follow->visited = start;
+        rc = n > 0 ? follow->commands->check(follow->ctx, checks, n) : IM_OK;
+
+        if (rc != IM_OK) {
+            follow->visited = rc == IM_DECLINED ? start : follow->visited;
             im_follow_renew(follow, repeats);
             return;
         }
@@ -1206,7 +1212,10 @@ im_follow_checked(im_follow_t *follow, im_str_t name, im_check_e what,
 
     route = topic->data;
 
-    if (what == IM_CHECK_GONE) {
+    if (what == IM_CHECK_GONE && im_route_parted(route)) {
+        im_follow_changed(route);
+
+    } else if (what == IM_CHECK_GONE) {
         im_route_again(route);
 
     } else if (what == IM_CHECK_AHEAD) {

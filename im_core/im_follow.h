@@ -183,7 +183,8 @@ typedef struct {
 
     /*
      * im_follow_checked() follows for those that differ, or nothing.  All is
-     * borrowed.  IM_DECLINED: not now.
+     * borrowed.  IM_DECLINED: not now; IM_AGAIN: it is sent, and no other one
+     * in this second.
      */
     im_int_t  (*check)(void *ctx, const im_check_t *checks, im_uint_t n);
 

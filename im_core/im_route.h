@@ -258,19 +258,21 @@ im_route_pinned(const im_route_t *route)
 }
 
 
+/* Some of its followers may be elsewhere: not all members can be reported. */
+static inline int
+im_route_parted(const im_route_t *route)
+{
+    return route->work != NULL && route->work->ngone + route->work->ngoing > 0;
+}
+
+
 /* Redis may get to know of its followers now. */
 static inline int
 im_route_open(const im_route_t *route)
 {
-    im_route_work_t  *work;
-
-    work = route->work;
-
     return route->hold != IM_HOLD_FROZEN
-           && (work == NULL
-               || (!work->unsure
-                   && (work->ngone + work->ngoing == 0
-                       || route->due != IM_DUE_ALL)));
+           && (route->work == NULL || !route->work->unsure)
+           && (route->due != IM_DUE_ALL || !im_route_parted(route));
 }
 
 

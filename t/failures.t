@@ -473,3 +473,25 @@ a: recv msg 2
 until: :$TEST_NGINX_IM_HTTP /im/health ^200.*"workers":1
 --- no_error_log
 [alert]
+
+
+
+=== TEST 17: a route that is deleted while Redis is slow
+--- http_config
+    im_redis $TEST_NGINX_IM_REDIS timeout=20s;
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+a: open /none
+a: send {"roomId":8}
+a: recv op 4
+push: room 8 1
+a: recv msg 1
+redis: CLIENT PAUSE 6000 ALL
+redis: DEL im:{13}:r:8:w => ^1$
+until: 8 /im/rooms/8 "count":\s*1\b
+push: room 8 2
+a: recv msg 2
+--- no_error_log
+[alert]

@@ -700,6 +700,7 @@ ngx_im_report_check_handler(const im_link_reply_t *reply, void *data)
     ngx_im_worker_t  *w;
 
     w = data;
+    w->sync->nchecks--;
 
     if (reply != NULL && !im_link_reply_is_array(reply, 0)) {
         ngx_im_link_complain(w->log, reply, "check");
@@ -747,7 +748,7 @@ ngx_im_report_check_order(const void *one, const void *two)
 }
 
 
-static void
+static ngx_uint_t
 ngx_im_report_check_some(ngx_im_worker_t *w, const im_check_t *const *checks,
     ngx_uint_t n)
 {
@@ -768,25 +769,33 @@ ngx_im_report_check_some(ngx_im_worker_t *w, const im_check_t *const *checks,
         im_link_call_z(call, checks[i]->members ? "1" : "");
     }
 
-    (void) im_link_send(w->link, ngx_im_report_check_handler, w);
+    if (im_link_send(w->link, ngx_im_report_check_handler, w) != IM_OK) {
+        return 0;
+    }
+
+    w->sync->nchecks++;
+
+    return 1;
 }
 
 
 /*
- * One call for the topics of a partition.  A slow server isn't asked: if all
- * are, the topics stay the next ones.
+ * One call for the topics of a partition.  A slow server is asked once a
+ * second, when it has answered the last ones.  If none can be asked, the topics
+ * stay the next ones.
  */
 static im_int_t
 ngx_im_report_check(void *ctx, const im_check_t *checks, im_uint_t n)
 {
-    im_int_t           rc;
-    ngx_uint_t         i, j;
+    ngx_uint_t         i, j, out, slow, nslow, nsent;
     ngx_im_worker_t   *w;
     const im_check_t  *order[NGX_IM_REPORT_CHECKS];
 
     w = ctx;
     n = ngx_min(n, NGX_IM_REPORT_CHECKS);
-    rc = IM_DECLINED;
+    out = w->sync->nchecks;
+    nslow = 0;
+    nsent = 0;
 
     for (i = 0; i < n; i++) {
         order[i] = &checks[i];
@@ -801,13 +810,15 @@ ngx_im_report_check(void *ctx, const im_check_t *checks, im_uint_t n)
             j++;
         }
 
-        if (!im_link_slow(w->link, order[i]->partition)) {
-            ngx_im_report_check_some(w, &order[i], j - i);
-            rc = IM_OK;
+        slow = im_link_slow(w->link, order[i]->partition);
+        nslow += slow;
+
+        if (!slow || out == 0) {
+            nsent += ngx_im_report_check_some(w, &order[i], j - i);
         }
     }
 
-    return rc;
+    return nsent == 0 ? IM_DECLINED : nslow > 0 ? IM_AGAIN : IM_OK;
 }
 
 

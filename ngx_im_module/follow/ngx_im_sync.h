@@ -35,6 +35,7 @@ struct ngx_im_sync_s {
     ngx_event_t       renew;
     ngx_event_t       pump;        /* posted, or some ms behind the last */
     ngx_msec_t        pumped;
+    ngx_uint_t        nchecks;     /* calls that are out */
     ngx_event_t       apart;       /* posted */
     uint64_t          dead[NGX_IM_DEAD_MAX];   /* hashes of workers */
     ngx_uint_t        ndead;

@@ -2507,19 +2507,41 @@ test_waits_end(void **state)
 }
 
 
-/* Where checks can't be sent, what Redis has is renewed all the same. */
+static unsigned  checked[1000];
+
+
+/* One is sent, and no other one in this second. */
+static im_int_t
+scarce_check(void *ctx, const im_check_t *checks, im_uint_t n)
+{
+    unsigned  i;
+
+    (void) ctx;
+
+    for (i = 0; i < n; i++) {
+        checked[atoi((char *) checks[i].topic.data + 2)]++;
+    }
+
+    return IM_AGAIN;
+}
+
+
+static const im_follow_commands_t  scarce = {
+    count_report, do_read, scarce_check, count_change, do_wake, do_take
+};
+
+
+/* A thousand topics that Redis knows. */
 static void
-test_slow(void **state)
+slow_begin(const im_follow_commands_t *calling, im_sub_t **subs,
+    unsigned *reported)
 {
     char         name[16];
     int          first;
-    unsigned     i, reported[1000];
-    im_sub_t    *subs[1000];
+    unsigned     i;
     im_topic_t  *topic;
 
     static const uint64_t  hash_seed[2] = { 1, 2 };
-
-    (void) state;
 
     setup();
     assert_int_equal(im_hub_init(&hub, hash_seed, NPARTS, 256), IM_OK);
@@ -2528,9 +2550,9 @@ test_slow(void **state)
     out = 0;
     ncalls = 0;
     faults = calm;
-    follow.commands = &slow;
+    follow.commands = calling;
     follow.events = &quiet;
-    memset(reported, 0, sizeof(reported));
+    memset(reported, 0, 1000 * sizeof(unsigned));
 
     im_follow_init(&follow, now);
 
@@ -2551,6 +2573,39 @@ test_slow(void **state)
     for (i = 0; i < 1000; i++) {
         assert_int_equal(reported[i], 1);
     }
+}
+
+
+static void
+slow_end(im_sub_t **subs, unsigned *reported)
+{
+    int          last;
+    unsigned     i;
+    im_topic_t  *topic;
+
+    for (i = 0; i < 1000; i++) {
+        topic = im_hub_leave(&hub, subs[i], &last);
+        im_follow_stop(&follow, topic);
+    }
+
+    answer_reports(reported);
+
+    im_follow_cleanup(&follow);
+    im_hub_cleanup(&hub);
+    cleanup();
+}
+
+
+/* Where checks can't be sent, what Redis has is renewed all the same. */
+static void
+test_slow(void **state)
+{
+    unsigned   i, reported[1000];
+    im_sub_t  *subs[1000];
+
+    (void) state;
+
+    slow_begin(&slow, subs, reported);
 
     now += follow.limits.refresh;
 
@@ -2564,16 +2619,44 @@ test_slow(void **state)
         assert_int_equal(reported[i], 2);
     }
 
-    for (i = 0; i < 1000; i++) {
-        topic = im_hub_leave(&hub, subs[i], &first);
-        im_follow_stop(&follow, topic);
+    slow_end(subs, reported);
+}
+
+
+/* Where one is sent in a second, all are checked in turn, and renewed. */
+static void
+test_scarce(void **state)
+{
+    unsigned   i, n, reported[1000];
+    im_sub_t  *subs[1000];
+
+    (void) state;
+
+    slow_begin(&scarce, subs, reported);
+    memset(checked, 0, sizeof(checked));
+
+    for (n = 0; n < 5; n++) {
+        now += 1000;
+        im_follow_tick(&follow, now);
     }
 
-    answer_reports(reported);
+    for (i = 0; i < 1000; i++) {
+        assert_int_equal(checked[i], 1);
+    }
 
-    im_follow_cleanup(&follow);
-    im_hub_cleanup(&hub);
-    cleanup();
+    now += follow.limits.refresh;
+
+    for (n = 0; n < 20; n++) {
+        now += 100;
+        im_follow_tick(&follow, now);
+        answer_reports(reported);
+    }
+
+    for (i = 0; i < 1000; i++) {
+        assert_int_equal(reported[i], 2);
+    }
+
+    slow_end(subs, reported);
 }
 
 
@@ -2728,6 +2811,7 @@ main(int argc, char **argv)
         alloc_test(test_waits_together),
         alloc_test(test_waits_end),
         alloc_test(test_slow),
+        alloc_test(test_scarce),
         alloc_test(test_reconnected),
         alloc_test(test_each_allocation),
         alloc_test(test_calm),

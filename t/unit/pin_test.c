@@ -716,6 +716,10 @@ do_check(void *ctx, const im_check_t *checks, im_uint_t n)
         {
             im_follow_checked(&w->follow, checks[i].topic, IM_CHECK_GONE,
                               rt->seq);
+
+        } else if (rt->seq > checks[i].seq) {
+            im_follow_checked(&w->follow, checks[i].topic, IM_CHECK_BEHIND,
+                              rt->seq);
         }
     }
 
@@ -2879,6 +2883,132 @@ test_pin_live(void **state)
 }
 
 
+static void
+one_tick(void)
+{
+    now += 1000;
+
+    im_follow_tick(&workers[0].follow, now);
+    one_drain();
+}
+
+
+/*
+ * Redis loses the routes of topics whose sessions move, and one message on the
+ * way: a check finds it.
+ */
+static void
+test_checked(void **state)
+{
+    unsigned     i;
+    im_topic_t  *held, *pinned;
+    worker_t    *w;
+
+    (void) state;
+
+    one_begin();
+    w = &workers[0];
+
+    pinned = im_follow_pin(&w->follow, im_str_z("r:none"));
+    join(0, 1);
+    one_drain();
+
+    held = im_hub_topic(&w->hub, im_str_z("r:presence"));
+    assert_int_equal(im_follow_hold(held), IM_OK);
+
+    redis[0].shares[0].routed = 0;
+    redis[1].shares[0].routed = 0;
+    redis[1].shares[0].members = 0;
+    publish(0, 1);
+    publish(1, 1);
+
+    for (i = 0; i < 4; i++) {
+        one_tick();
+    }
+
+    assert_true(redis[0].shares[0].routed);
+    assert_true(redis[1].shares[0].routed);
+    assert_int_equal(redis[1].shares[0].members, 1);
+    assert_int_equal(pinned->seq, 1);
+    assert_int_equal(held->seq, 1);
+
+    publish(0, 1);
+    publish(1, 1);
+    nentries = 0;
+
+    for (i = 0; i < 6; i++) {
+        one_tick();
+    }
+
+    assert_int_equal(pinned->seq, 2);
+    assert_int_equal(held->seq, 2);
+
+    /* members of the held one are another worker's by now */
+
+    redis[1].shares[0].members = 0;
+    nnotified = 0;
+
+    for (i = 0; i < 4; i++) {
+        one_tick();
+    }
+
+    assert_int_equal(redis[1].shares[0].members, 0);
+    assert_int_equal(nnotified, 0);
+
+    /* it has gone, and is counted all the same */
+
+    im_follow_going(sessions[0].subs[1], 1);
+    im_follow_gone(&w->follow, sessions[0].subs[1], 0);
+    (void) im_hub_leave(&w->hub, sessions[0].subs[1], &(int) { 0 });
+    im_sub_destroy(&w->hub.logs, sessions[0].subs[1]);
+    sessions[0].topics = 0;
+    redis[1].shares[0].routed = 0;
+
+    for (i = 0; i < 5; i++) {
+        one_tick();
+    }
+
+    assert_true(redis[1].shares[0].routed);
+    assert_int_equal(redis[1].shares[0].count, 1);
+    assert_int_equal(redis[1].shares[0].members, 0);
+    assert_int_equal(nnotified, 0);
+    assert_int_equal(im_follow_hold(held), IM_OK);
+
+    im_follow_unpin(&w->follow, pinned);
+    im_follow_release(&w->follow, held, 1);
+    one_end();
+}
+
+
+/* What waits to be reported and is in no queue goes out all the same. */
+static void
+test_forgotten(void **state)
+{
+    unsigned     i;
+    im_route_t  *route;
+
+    (void) state;
+
+    one_begin();
+
+    join(0, 0);
+    one_drain();
+
+    route = im_hub_topic(&workers[0].hub, im_str_z("r:none"))->data;
+    redis[0].shares[0].routed = 0;
+    route->due = IM_DUE_ALL;
+
+    for (i = 0; i < 5; i++) {
+        one_tick();
+    }
+
+    assert_true(redis[0].shares[0].routed);
+
+    leave(0, 0);
+    one_end();
+}
+
+
 /* Reports that are out or due come first, and the link may be down. */
 static void
 test_hold(void **state)
@@ -3354,6 +3484,8 @@ main(int argc, char **argv)
         alloc_test(test_marks_again),
         alloc_test(test_marks_room),
         alloc_test(test_pin_live),
+        alloc_test(test_checked),
+        alloc_test(test_forgotten),
         alloc_test(test_hold),
         alloc_test(test_quiet),
         alloc_test(test_changes),
