@@ -93,6 +93,24 @@ im_follow_cleanup(im_follow_t *follow)
 }
 
 
+void
+im_follow_partitions(im_follow_t *follow, uint32_t n)
+{
+    uint32_t     i;
+    im_route_t  *route;
+
+    im_hub_partitions(follow->hub, n);
+
+    for (i = 0; i < follow->routes.given; i++) {
+        route = im_route_get(follow, i);
+
+        if (route != NULL) {
+            im_route_place(route, im_partition(im_topic_name(route->topic), n));
+        }
+    }
+}
+
+
 static im_int_t
 im_follow_again(im_topic_t *topic, void *data)
 {

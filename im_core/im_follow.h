@@ -362,6 +362,12 @@ void im_follow_init(im_follow_t *follow, uint64_t now);
 void im_follow_cleanup(im_follow_t *follow);
 
 /*
+ * Redis has said how many partitions it has: topics that were pinned before go
+ * to theirs.  All are still away.
+ */
+void im_follow_partitions(im_follow_t *follow, uint32_t n);
+
+/*
  * A partition takes calls, or doesn't: all are away at first.  anew: Redis may
  * have lost reports, and all are repeated; else positions are compared.
  */

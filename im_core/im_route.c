@@ -253,6 +253,19 @@ im_route_queue(im_route_t *route, im_queue_e queue)
 }
 
 
+void
+im_route_place(im_route_t *route, uint16_t partition)
+{
+    im_queue_e  queue;
+
+    queue = (im_queue_e) route->queue;
+
+    im_route_queue(route, IM_QUEUE_NONE);
+    route->partition = partition;
+    im_route_queue(route, queue);
+}
+
+
 im_route_t *
 im_route_next(im_follow_t *follow, im_ring_t *queue)
 {

@@ -306,6 +306,9 @@ im_route_recent(const im_route_t *route)
 /* Moves it to a queue, or (IM_QUEUE_NONE) out of its queue. */
 void im_route_queue(im_route_t *route, im_queue_e queue);
 
+/* It belongs to that partition, and waits there. */
+void im_route_place(im_route_t *route, uint16_t partition);
+
 /* Takes the first one of a queue.  NULL: it is empty. */
 im_route_t *im_route_next(im_follow_t *follow, im_ring_t *queue);
 

@@ -58,7 +58,7 @@ ngx_im_follow_ready(void *data)
     rc = IM_OK;
     keys = im_link_keys(w->link);
 
-    im_hub_partitions(&w->hub, im_link_partitions(w->link));
+    im_follow_partitions(w->follow, im_link_partitions(w->link));
     im_buf_init(&b, IM_PREFIX_MAX + IM_WORKER_MAX + 64);
 
     for (p = 0; p < im_link_partitions(w->link); p++) {

@@ -2980,6 +2980,62 @@ test_checked(void **state)
 }
 
 
+/* Topics are pinned before Redis has said how many partitions it has. */
+static void
+test_partitions(void **state)
+{
+    unsigned     i, n, p;
+    worker_t    *w;
+    im_topic_t  *topics[NTOPICS];
+
+    (void) state;
+
+    one_begin();
+    w = &workers[0];
+
+    for (p = 0; p < NPARTS; p++) {
+        im_follow_down(&w->follow, p);
+    }
+
+    for (i = 0; i < NTOPICS; i++) {
+        topics[i] = im_follow_pin(&w->follow, im_str_z(names[i]));
+        assert_non_null(topics[i]);
+    }
+
+    /* one has ended before, and another one in its place */
+
+    im_follow_unpin(&w->follow, topics[2]);
+    im_follow_unpin(&w->follow, topics[3]);
+    topics[3] = im_follow_pin(&w->follow, im_str_z(names[3]));
+
+    im_follow_partitions(&w->follow, 61);
+
+    for (p = 0; p < 61; p++) {
+        im_follow_up(&w->follow, p, 1);
+    }
+
+    im_follow_pump(&w->follow);
+    assert_int_equal(ncalls, NTOPICS - 1);
+
+    for (n = 0; n < ncalls; n++) {
+        assert_int_equal(calls[n].report.partition,
+                         im_partition(im_str_z(names[calls[n].t]), 61));
+    }
+
+    one_drain();
+
+    for (i = 0; i < NTOPICS; i++) {
+        assert_int_equal(redis[i].shares[0].routed, i != 2);
+
+        if (i != 2) {
+            im_follow_unpin(&w->follow, topics[i]);
+        }
+    }
+
+    one_end();
+}
+
+
 /* What waits to be reported and is in no queue goes out all the same. */
 static void
 test_forgotten(void **state)
@@ -3486,6 +3542,7 @@ main(int argc, char **argv)
         alloc_test(test_pin_live),
         alloc_test(test_checked),
         alloc_test(test_forgotten),
+        alloc_test(test_partitions),
         alloc_test(test_hold),
         alloc_test(test_quiet),
         alloc_test(test_changes),
