@@ -65,6 +65,7 @@ im_follow_init(im_follow_t *follow, uint64_t now)
     follow->bytes.bytes = 0;
     follow->nstale = 0;
     follow->nup = 0;
+    follow->nleaving = 0;
     follow->walk = 0;
     follow->odd = 0;
     follow->visited = 0;
@@ -256,6 +257,27 @@ im_follow_start(im_follow_t *follow, im_topic_t *topic)
 }
 
 
+/*
+ * Others hear of a leave before they hear of who joins next, and the call that
+ * is out doesn't say it: the topic stays until that is answered.
+ */
+static int
+im_follow_leaving(im_route_t *route)
+{
+    if (route->call == IM_CALL_NONE || im_route_nchanges(route) == 0
+        || !route->upper.presence)
+    {
+        return 0;
+    }
+
+    route->follow->nleaving += !route->leaving;
+    route->leaving = 1;
+    route->topic->pinned = 1;
+
+    return 1;
+}
+
+
 void
 im_follow_stop(im_follow_t *follow, im_topic_t *topic)
 {
@@ -265,6 +287,10 @@ im_follow_stop(im_follow_t *follow, im_topic_t *topic)
 
     if (route == NULL) {
         im_hub_topic_destroy(follow->hub, topic);
+        return;
+    }
+
+    if (im_follow_leaving(route)) {
         return;
     }
 
@@ -473,7 +499,21 @@ im_follow_over(im_route_t *route)
         im_follow_changed(other);
     }
 
+    route->known = IM_KNOWN_NOTHING;
+    route->notify = IM_NOTIFY_DONE;
+    im_route_forget(route, im_route_nchanges(route));
+
     return 1;
+}
+
+
+/* A page that is on its way ends it again. */
+static void
+im_follow_free(im_route_t *route)
+{
+    if (!im_route_reading(route)) {
+        im_route_destroy(route);
+    }
 }
 
 
@@ -710,7 +750,7 @@ im_follow_next_route(im_follow_t *follow, im_follow_partition_t *part)
                 return route;
             }
 
-            im_route_destroy(route);
+            im_follow_free(route);
 
         } else if (route->call == IM_CALL_NONE && im_follow_wants(route)) {
             return route;
@@ -764,10 +804,14 @@ im_follow_pump(im_follow_t *follow)
     while ((route = im_route_next(follow, ended)) != NULL) {
 
         if (im_follow_over(route)) {
-            im_route_destroy(route);
+            im_follow_free(route);
 
         } else {
-            im_route_queue(route, IM_QUEUE_DUE);
+
+            /* before the report of one that follows the topic again */
+
+            im_route_queue(route, im_route_nchanges(route) > 0
+                                  ? IM_QUEUE_URGENT : IM_QUEUE_DUE);
         }
     }
 
@@ -790,6 +834,31 @@ im_follow_pump(im_follow_t *follow)
 }
 
 
+/* The call is answered.  True: the topic has been stopped. */
+static int
+im_follow_stopped(im_route_t *route)
+{
+    im_follow_t  *follow;
+
+    follow = route->follow;
+
+    if (!route->leaving) {
+        return 0;
+    }
+
+    route->leaving = 0;
+    follow->nleaving--;
+
+    if (!im_route_unused(route)) {
+        return 0;
+    }
+
+    im_follow_stop(follow, route->topic);
+
+    return 1;
+}
+
+
 static void
 im_follow_failed(im_route_t *route)
 {
@@ -804,6 +873,9 @@ im_follow_failed(im_route_t *route)
 
     if (im_route_ended(route)) {
         im_route_end(route);
+
+    } else if (im_follow_stopped(route)) {
+        return;
 
     } else if (im_route_open(route)) {
         im_follow_changed(route);
@@ -1007,11 +1079,11 @@ im_follow_reported(im_route_t *route, const im_reported_t *reply)
 
     route->call = IM_CALL_NONE;
 
-    if (!im_route_ended(route)) {
-        im_follow_next(route);
-
-    } else {
+    if (im_route_ended(route)) {
         im_route_end(route);
+
+    } else if (!im_follow_stopped(route)) {
+        im_follow_next(route);
     }
 
     im_route_rest(route);

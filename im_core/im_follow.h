@@ -347,6 +347,7 @@ struct im_follow_s {
     im_windows_t                 bytes;    /* of all windows */
     im_uint_t                    nstale;   /* entries without a topic */
     im_uint_t                    nup;      /* partitions that take calls */
+    im_uint_t                    nleaving; /* routes that are */
     int                          walk;     /* some are to be compared */
     im_follow_partition_t        partitions[IM_PARTITIONS_MAX];
 };
@@ -419,7 +420,8 @@ typedef struct {
 
 
 /*
- * A topic got its first follower; its last one left, and it is destroyed.
+ * A topic got its first follower; its last one left, and it is destroyed, or
+ * stays until a call is answered.
  * IM_ERROR: no memory.
  */
 im_int_t im_follow_start(im_follow_t *follow, im_topic_t *topic);

@@ -332,9 +332,9 @@ im_follow_ready(im_topic_t *topic)
 }
 
 
-/* One that has ended has a route, which is not in the hub. */
+/* One that has ended has a route, which is not in the hub, or not for long. */
 int
 im_follow_left(const im_follow_t *follow)
 {
-    return follow->routes.used <= follow->hub->topics.count;
+    return follow->routes.used + follow->nleaving <= follow->hub->topics.count;
 }

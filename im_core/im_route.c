@@ -337,12 +337,18 @@ im_route_hurry(im_route_t *route)
 }
 
 
+int
+im_route_reading(const im_route_t *route)
+{
+    return route->history == IM_HISTORY_READING
+           || route->load == IM_LOAD_READING;
+}
+
+
 void
 im_route_end(im_route_t *route)
 {
-    if (route->call != IM_CALL_NONE || route->history == IM_HISTORY_READING
-        || route->load == IM_LOAD_READING)
-    {
+    if (route->call != IM_CALL_NONE) {
         return;
     }
 

@@ -220,6 +220,8 @@ struct im_route_s {
     uint8_t           overflow:1;  /* held entries were dropped */
     uint8_t           waited:1;    /* expect is older than a tick, or the */
                                    /* queue had messages */
+    uint8_t           leaving:1;   /* it is stopped once the call is */
+                                   /* answered, if nothing needs it then */
 };
 
 
@@ -334,6 +336,9 @@ void im_route_hurry(im_route_t *route);
 
 /* Its topic has ended: settled by the next pump, once no call is out. */
 void im_route_end(im_route_t *route);
+
+/* A page of its history is on its way. */
+int im_route_reading(const im_route_t *route);
 
 /*
  * Adds the change of a subscription that counts as a member.  IM_ERROR: no

@@ -398,7 +398,6 @@ leave(unsigned t, unsigned s)
 
     if (last) {
         im_follow_stop(&follow, topic);
-        memset(f, 0, sizeof(follower_t));
     }
 }
 
@@ -534,6 +533,7 @@ on_ended(void *ctx, void *data)
 {
     (void) ctx;
 
+    memset(&followers[*(u_char *) data], 0, sizeof(follower_t));
     free(data);
 }
 
@@ -1147,6 +1147,7 @@ join(unsigned t, unsigned s)
 
     if (first) {
         im_followed(f->topic)->data = malloc(1);
+        *(u_char *) im_followed(f->topic)->data = (u_char) t;
     }
 
     im_follow_member(&follow, sub, 1);

@@ -1994,20 +1994,11 @@ step_faults(void)
 }
 
 
-/*
- * A session whose topic has no position yet has never been there.  The leave of
- * a last one is lost if the topic is followed again before a call is answered.
- */
+/* A session whose topic has no position yet has never been there. */
 static int
 is_fleeting(unsigned s, unsigned t)
 {
-    im_topic_t  *topic;
-
-    topic = sessions[s].subs[t]->log->topic;
-
-    return (sessions[s].live & (1u << t)) == 0
-           || (topic->nsubs == 1
-               && ((im_route_t *) topic->data)->call != IM_CALL_NONE);
+    return (sessions[s].live & (1u << t)) == 0;
 }
 
 
@@ -2980,6 +2971,92 @@ test_checked(void **state)
 }
 
 
+static void
+assert_heard(unsigned s, unsigned other)
+{
+    assert_int_equal(sessions[s].heard[other], redis[1].nchanges[other]);
+}
+
+
+/*
+ * The last follower leaves while a call is out, and another one comes before it
+ * is answered: others hear of both.
+ */
+static void
+test_last(void **state)
+{
+    unsigned     call;
+    worker_t    *w;
+    im_topic_t  *topic;
+
+    (void) state;
+
+    for (call = 0; call < 3; call++) {
+        one_begin();
+        joins = 1;
+        w = &workers[0];
+        sessions[1].worker = 1;
+
+        join(0, 1);
+        join(1, 1);
+        one_drain();
+
+        topic = im_hub_topic(&w->hub, im_str_z("r:presence"));
+
+        if (call == 0) {
+            join(2, 1);
+            im_follow_tick(&w->follow, now);
+            leave(2, 1);
+
+        } else if (call == 1) {
+            im_follow_compare(&w->follow, -1, 0);
+            im_follow_pump(&w->follow);
+
+        } else {
+            im_history_heal(topic->data);
+            assert_int_equal(calls[0].kind, CALL_READ);
+        }
+
+        assert_int_equal(ncalls, 1);
+        leave(0, 1);
+
+        if (call < 2) {
+            assert_false(im_follow_left(&w->follow));
+        }
+
+        im_follow_pump(&w->follow);
+        join(4, 1);
+        im_follow_pump(&w->follow);
+        one_drain();
+        one_tick();
+
+        assert_heard(1, 0);
+        assert_heard(1, 2);
+        assert_heard(1, 4);
+        assert_true(im_follow_left(&w->follow));
+        assert_int_equal(redis[1].shares[0].members, 1u << 4);
+
+        /* none comes */
+
+        im_follow_compare(&w->follow, -1, 0);
+        im_follow_pump(&w->follow);
+        assert_int_equal(ncalls, 1);
+        leave(4, 1);
+        assert_false(im_follow_left(&w->follow));
+        connection_lost(0);
+        im_follow_pump(&w->follow);
+        assert_false(im_follow_left(&w->follow));
+        connection_made(0, 0);
+        one_drain();
+
+        assert_heard(1, 4);
+        assert_false(redis[1].shares[0].routed);
+        leave(1, 1);
+        one_end();
+    }
+}
+
+
 /* Topics are pinned before Redis has said how many partitions it has. */
 static void
 test_partitions(void **state)
@@ -3543,6 +3620,7 @@ main(int argc, char **argv)
         alloc_test(test_checked),
         alloc_test(test_forgotten),
         alloc_test(test_partitions),
+        alloc_test(test_last),
         alloc_test(test_hold),
         alloc_test(test_quiet),
         alloc_test(test_changes),
