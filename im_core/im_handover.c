@@ -22,7 +22,8 @@ const char *const  im_handover_names[IM_HANDOVER_TYPES] = {
     [IM_HANDOVER_LATE] = "late",
     [IM_HANDOVER_ENTRIES] = "entries",
     [IM_HANDOVER_END] = "end",
-    [IM_HANDOVER_SETTLED] = "settled"
+    [IM_HANDOVER_SETTLED] = "settled",
+    [IM_HANDOVER_HEARD] = "heard"
 };
 
 
@@ -179,6 +180,29 @@ im_handover_ready_decode(im_reader_t *r, im_handover_ready_t *ready)
     im_copy(ready->epoch.data, epoch.data, epoch.len);
 
     return IM_OK;
+}
+
+
+void
+im_handover_heard_encode(im_buf_t *b, const im_handover_heard_t *heard)
+{
+    im_buf_add_be(b, heard->partition, 2);
+    im_buf_add_u64(b, heard->time);
+}
+
+
+im_int_t
+im_handover_heard_decode(im_reader_t *r, im_handover_heard_t *heard)
+{
+    if (r->p == r->end) {
+        return IM_DECLINED;
+    }
+
+    heard->partition = im_reader_u16(r);
+    heard->time = im_reader_u64(r);
+
+    return r->failed || heard->partition >= IM_PARTITIONS_MAX
+           ? IM_ERROR : IM_OK;
 }
 
 

@@ -37,7 +37,7 @@
  * flags in a record mean.  A record of another version can't be read.  HELLO
  * and WELCOME begin with it in each version.
  */
-#define IM_HANDOVER_VERSION   3
+#define IM_HANDOVER_VERSION   4
 
 #define IM_HANDOVER_PACKET    65536      /* bytes, with its header */
 #define IM_HANDOVER_LEAST     1024       /* of one that others follow */
@@ -63,6 +63,8 @@ typedef enum {
                                 before have not had them */
     IM_HANDOVER_END,         /* old: no session comes any more; no body */
     IM_HANDOVER_SETTLED,     /* new: Redis counts all of them here; no body */
+    IM_HANDOVER_HEARD,       /* old: items of im_handover_heard_t, before the
+                                first session */
     IM_HANDOVER_TYPES
 } im_handover_type_e;
 
@@ -100,6 +102,16 @@ typedef struct {
     uint64_t          seq;
     uint64_t          mark;
 } im_handover_ready_t;
+
+
+/*
+ * The old worker has had the control entries of a partition that were sent up
+ * to that time, so its sessions have had those that the new one gets later.
+ */
+typedef struct {
+    uint16_t          partition;
+    uint64_t          time;      /* ms, by Redis' clock */
+} im_handover_heard_t;
 
 
 typedef enum {
@@ -291,6 +303,7 @@ typedef struct {
 void im_handover_hello_encode(im_buf_t *b, const im_handover_hello_t *hello);
 void im_handover_topic_encode(im_buf_t *b, const im_handover_topic_t *topic);
 void im_handover_ready_encode(im_buf_t *b, const im_handover_ready_t *ready);
+void im_handover_heard_encode(im_buf_t *b, const im_handover_heard_t *heard);
 void im_handover_verdict_encode(im_buf_t *b, const im_handover_verdict_t *v);
 void im_handover_late_encode(im_buf_t *b, const im_handover_late_t *late);
 void im_handover_session_encode(im_buf_t *b, const im_handover_session_t *s);
@@ -302,6 +315,7 @@ im_int_t im_handover_late_decode(im_str_t body, im_handover_late_t *late);
 /* The next item.  IM_DECLINED: there is none; IM_ERROR: malformed. */
 im_int_t im_handover_topic_decode(im_reader_t *r, im_handover_topic_t *topic);
 im_int_t im_handover_ready_decode(im_reader_t *r, im_handover_ready_t *ready);
+im_int_t im_handover_heard_decode(im_reader_t *r, im_handover_heard_t *heard);
 im_int_t im_handover_verdict_decode(im_reader_t *r, im_handover_verdict_t *v);
 
 /*

@@ -82,9 +82,9 @@ log: its message "hello" is malformed
 channel: 1 0300
 log: its message "topics" doesn't belong there
 channel: 0 01007fffffff
-log: im: worker process 0 offers its sessions in version 2147483647, and this binary has version 3: it closes them itself
+log: im: worker process 0 offers its sessions in version 2147483647, and this binary has version 4: it closes them itself
 channel: 1 0100
-channel: 0 010000000003000000070000000000000000000000000000000000000000000178 050000000004000000010000000400000002 05000000000400000004
+channel: 0 010000000004000000070000000000000000000000000000000000000000000178 050000000004000000010000000400000002 05000000000400000004
 log: its message "sessions" is malformed
 channel: 0 uid=65534 0100
 log: im: a process of user 65534 wanted to hand sessions over, and only those of user 0 may
@@ -361,7 +361,7 @@ open socket
     location = /echo { im_comet protocol=echo; }
 --- websocket
 e: open /echo
-successor: get 020000000003000000070000000100000000000000000000000000000000000178 get 06000000000103 get 0a00
+successor: get 020000000004000000070000000100000000000000000000000000000000000178 get 06000000000103 get 0a00
 quit:
 e: recv_close 1012
 log: im: 0 sessions moved to worker process 7 in \d+ ms, 1 stay \(place: 1\)
@@ -379,7 +379,7 @@ open socket
     location = /echo { im_comet protocol=echo; }
 --- websocket
 e: open /echo
-successor: get 020000000003000000070000000100000000000000000000000000000000000178 get
+successor: get 020000000004000000070000000100000000000000000000000000000000000178 get
 quit:
 e: gone
 log: the channel to the next worker of slot \d is lost: it closed the channel; 1 sessions were in flight
@@ -397,7 +397,7 @@ open socket
     location = /echo { im_comet protocol=echo; }
 --- websocket
 e: open /echo
-successor: get 020000000003000000070000000100000000000000000000000000000000000178 get hang
+successor: get 020000000004000000070000000100000000000000000000000000000000000178 get hang
 quit:
 e: gone
 log: the channel to the next worker of slot \d is lost: it said nothing for 5 s; 1 sessions were in flight
@@ -415,7 +415,7 @@ open socket
     location = /echo { im_comet protocol=echo; }
 --- websocket
 e: open /echo
-successor: get 020000000003000000070000000100000000000000000000000000000000000178 0300
+successor: get 020000000004000000070000000100000000000000000000000000000000000178 0300
 quit:
 log: the channel to the next worker of slot \d is lost: it sent a message that doesn't belong there
 exit: nginx
@@ -483,7 +483,7 @@ open socket
 a: open /im
 a: send {"roomId":1}
 a: recv op 4
-channel: 0 01000000000300000007000000000000000000000000000000000000000000017a 030000000000000000000000000003723a3900000005000000000000000003723a38
+channel: 0 01000000000400000007000000000000000000000000000000000000000000017a 030000000000000000000000000003723a3900000005000000000000000003723a38
 log: im: handover from worker process 7 was cut off: its message "topics" is malformed
 push: room 1 "after"
 a: recv msg "after"
@@ -521,7 +521,7 @@ a: recv_text x
     location = /echo { im_comet protocol=echo; }
 --- websocket
 e: open /echo
-successor: get 020000000003000000070000000100000000000000000000000000000000000178 get 06000000000100 get 0400 0a00
+successor: get 020000000004000000070000000100000000000000000000000000000000000178 get 06000000000100 get 0400 0a00
 quit:
 e: gone
 log: im: 1 sessions moved to worker process 7 in \d+ ms, 0 stay
@@ -547,7 +547,7 @@ g: open /echo
 record: sessions 3
 redis: EVAL for\__,k\_in\_ipairs(redis.call('KEYS','im:{reg}:n:*'))\_do\_if\_redis.call('HGET',k,'sessions')=='3'\_then\_return\_k\_end\_end 0 => (?<old>.+)
 redis: EVAL return\_redis.call('ZADD','im:{reg}:nodes',redis.call('TIME')[1]*1000+11000,'x') 0
-successor: get 020000000003000000070000000100000000000000000000000000000000000178 get 0600000000010000000002030000000303 hang
+successor: get 020000000004000000070000000100000000000000000000000000000000000178 get 0600000000010000000002030000000303 hang
 redis: EVAL return\_tostring(redis.call('TIME')[1]*1000+9000) 0 => (?<t>\d+)
 quit:
 await: EVAL redis.call('ZADD','im:{reg}:nodes',redis.call('TIME')[1]*1000+11000,'x')\_return\_tostring(redis.call('HGET',KEYS[1],'time')>ARGV[1]) 1 $old $t => ^true$

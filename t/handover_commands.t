@@ -215,6 +215,30 @@ my @rows = (
         judge($name, [ names() ]);
     } ],
 
+    # The old worker has had them before it can forward anything, and keeps them no
+    # longer.  The new one gets them by itself, and doesn't know these sessions yet.
+    [ 'long before', sub {
+        my ($name) = @_;
+        my $last = client('cf1');
+
+        prepare();
+        my ($old) = $m->interpose('welcome');
+        commands(names());
+        once($name, names());
+        # an entry is kept for a second, and looked at with a later one
+        $m->pump(1.1);
+        my $n = @{$last->{pushes}};
+        api('refresh', '{"user":"cf1","expire_at":' . (time() + 1800) . '}');
+        $m->until(sub { @{$last->{pushes}} > $n }, 'no last command');
+        for my $c (@{$m->{clients}}) { @$c{qw(pushes replies)} = ([], []) }
+        $m->say('go');
+        $m->await_gone($old);
+        # what comes twice comes soon
+        $m->pump(0.5);
+        is(effects(client($_)), '', "$name: $_ has nothing of it again") for names();
+        judge($name, []);
+    } ],
+
     # The new worker gets the first one by the old worker alone, and the second one alone.
     [ 'the same input again', sub {
         my ($name) = @_;

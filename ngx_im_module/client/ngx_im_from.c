@@ -9,6 +9,9 @@
  * So a session that has come gets what the old worker forwards, and what comes
  * here waits until the same entry has come that way.  When the old worker has
  * ended, its sessions get what it has not forwarded.
+ *
+ * What the old worker had before it greeted, it doesn't forward.  Of control
+ * entries it says how far it has heard, by the time when they were sent.
  */
 
 #include "ngx_im_from.h"
@@ -134,12 +137,46 @@ ngx_im_from_match(ngx_im_entries_t *other, im_str_t bytes)
 }
 
 
+/* Before it greeted. */
+static ngx_uint_t
+ngx_im_from_had(ngx_im_worker_t *w, ngx_im_from_t *from,
+    const im_entry_t *entry)
+{
+    return entry->kind == IM_PUSH_CONTROL
+           && entry->seq <= from->heard[im_partition(entry->topic,
+                                                     w->hub.npartitions)];
+}
+
+
+void
+ngx_im_from_heard(ngx_im_worker_t *w, ngx_im_from_t *from)
+{
+    im_entry_t      entry;
+    im_reader_t     r;
+    ngx_im_copy_t  *copy, *next;
+
+    for (copy = ngx_im_entries_first(&from->here); copy != NULL; copy = next) {
+        next = ngx_im_entries_next(&from->here, copy);
+
+        im_reader_init(&r, im_str_set(copy->bytes, copy->len));
+
+        if (im_entry_decode(&r, &entry) == IM_OK
+            && ngx_im_from_had(w, from, &entry))
+        {
+            ngx_im_entries_remove(&from->here, copy);
+        }
+    }
+}
+
+
 static void
-ngx_im_from_here(ngx_im_from_t *from, im_str_t bytes)
+ngx_im_from_here(ngx_im_worker_t *w, ngx_im_from_t *from,
+    const im_entry_t *entry, im_str_t bytes)
 {
     ngx_im_from_expire(from);
 
-    from->had = ngx_im_from_match(&from->there, bytes);
+    from->had = ngx_im_from_match(&from->there, bytes)
+                || ngx_im_from_had(w, from, entry);
 
     if (!from->had && from->forwards) {
         (void) ngx_im_entries_add(&from->here, bytes);
@@ -181,7 +218,7 @@ ngx_im_from_note(ngx_im_worker_t *w, const ngx_im_reach_t *reach,
 
     } else {
         im_list_each(q, &w->froms) {
-            ngx_im_from_here(im_list_data(q, ngx_im_from_t, link),
+            ngx_im_from_here(w, im_list_data(q, ngx_im_from_t, link), entry,
                              im_buf_str(&b));
         }
     }

@@ -9,6 +9,7 @@
 
 
 #include "ngx_im_entries.h"
+#include "im_keys.h"
 #include "im_push.h"
 
 
@@ -22,8 +23,9 @@ typedef struct {
     ngx_im_entries_t     here;           /* came here, and not yet by it */
     ngx_im_entries_t     there;          /* came by it, and not yet here */
     ngx_event_t          forget;
+    uint64_t             heard[IM_PARTITIONS_MAX];   /* im_handover_heard_t */
     unsigned             forwards:1;
-    unsigned             had:1;          /* it has forwarded the last entry */
+    unsigned             had:1;          /* its sessions had the last entry */
 } ngx_im_from_t;
 
 
@@ -40,6 +42,9 @@ extern const ngx_im_reach_t  ngx_im_reach_here;
 /* For as long as it hands over.  NULL: no memory. */
 ngx_im_from_t *ngx_im_from_create(ngx_im_worker_t *w, im_str_t id,
     ngx_pid_t pid, uint64_t fence);
+
+/* from->heard has changed. */
+void ngx_im_from_heard(ngx_im_worker_t *w, ngx_im_from_t *from);
 
 /* It forwards nothing more: its sessions lack what is in from->here. */
 void ngx_im_from_end(ngx_im_from_t *from);

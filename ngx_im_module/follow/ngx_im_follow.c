@@ -183,6 +183,15 @@ ngx_im_follow_down(void *data, im_uint_t partition)
 
 
 static void
+ngx_im_follow_control(ngx_im_worker_t *w, const im_entry_t *entry)
+{
+    w->sync->events->control(w, entry);
+
+    w->sync->heard[im_partition(entry->topic, w->hub.npartitions)] = entry->seq;
+}
+
+
+static void
 ngx_im_follow_message(void *data, im_uint_t partition, im_str_t batch)
 {
     im_int_t          rc;
@@ -212,7 +221,7 @@ ngx_im_follow_message(void *data, im_uint_t partition, im_str_t batch)
                 im_follow_entry(w->follow, &entry);
 
             } else {
-                w->sync->events->control(w, &entry);
+                ngx_im_follow_control(w, &entry);
             }
         }
     }
@@ -544,6 +553,13 @@ ngx_uint_t
 ngx_im_follow_silent(ngx_im_worker_t *w)
 {
     return w->sync != NULL ? w->sync->nsilent : 0;
+}
+
+
+uint64_t
+ngx_im_follow_heard(ngx_im_worker_t *w, ngx_uint_t partition)
+{
+    return w->sync->heard[partition];
 }
 
 

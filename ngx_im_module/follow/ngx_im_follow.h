@@ -84,6 +84,9 @@ ngx_im_link_e ngx_im_follow_link(ngx_im_worker_t *w);
 /* Partitions without heartbeats of im_job. */
 ngx_uint_t ngx_im_follow_silent(ngx_im_worker_t *w);
 
+/* When the last control entry of a partition was sent, ms; 0: none has come. */
+uint64_t ngx_im_follow_heard(ngx_im_worker_t *w, ngx_uint_t partition);
+
 /* Partitions that take no calls now. */
 ngx_uint_t ngx_im_follow_away(ngx_im_worker_t *w);
 

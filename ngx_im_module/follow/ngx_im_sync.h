@@ -57,6 +57,7 @@ struct ngx_im_sync_s {
     unsigned          whole:1;     /* all partitions take calls */
     unsigned          held:1;      /* the counts of the record stay */
     u_char            silent[IM_PARTITIONS_MAX];
+    uint64_t          heard[IM_PARTITIONS_MAX];
 };
 
 

@@ -294,6 +294,25 @@ ngx_im_handover_in_look(ngx_im_worker_t *w)
 
 
 static const char *
+ngx_im_in_heard(ngx_im_in_t *from, ngx_im_in_body_t *body)
+{
+    im_int_t             rc;
+    im_reader_t          r;
+    im_handover_heard_t  heard;
+
+    im_reader_init(&r, body->bytes);
+
+    while ((rc = im_handover_heard_decode(&r, &heard)) == IM_OK) {
+        from->who->heard[heard.partition] = heard.time;
+    }
+
+    ngx_im_from_heard(from->in->worker, from->who);
+
+    return rc == IM_ERROR ? "is malformed" : NULL;
+}
+
+
+static const char *
 ngx_im_in_end(ngx_im_in_t *from, ngx_im_in_body_t *body)
 {
     ngx_im_in_state(from, NGX_IM_IN_ENDED);
@@ -341,6 +360,8 @@ typedef struct {
 static const ngx_im_in_row_t  ngx_im_in_rows[IM_HANDOVER_TYPES] = {
     [IM_HANDOVER_HELLO] = { NGX_IM_IN_GREETING, NGX_IM_IN_GREETING,
                             ngx_im_in_hello },
+    [IM_HANDOVER_HEARD] = { NGX_IM_IN_TAKING, NGX_IM_IN_TAKING,
+                            ngx_im_in_heard },
     [IM_HANDOVER_TOPICS] = { NGX_IM_IN_TAKING, NGX_IM_IN_TAKING,
                              ngx_im_in_topics },
     [IM_HANDOVER_SESSIONS] = { NGX_IM_IN_TAKING, NGX_IM_IN_TAKING,

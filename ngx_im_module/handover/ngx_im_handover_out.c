@@ -395,6 +395,7 @@ ngx_im_out_welcome(ngx_im_handover_out_t *out, im_str_t body)
     ngx_im_out_entries_send(out);
 
     if (w->follow != NULL) {
+        ngx_im_out_heard_send(out);
         ngx_im_out_name_all(out);
     }
 

@@ -196,6 +196,32 @@ ngx_im_out_keep(ngx_im_handover_out_t *out, const im_buf_t *b)
 
 
 void
+ngx_im_out_heard_send(ngx_im_handover_out_t *out)
+{
+    im_buf_t             b;
+    ngx_uint_t           i;
+    im_handover_heard_t  heard;
+
+    im_buf_init(&b, IM_HANDOVER_MAX);
+
+    for (i = 0; i < out->worker->hub.npartitions; i++) {
+        heard.partition = (uint16_t) i;
+        heard.time = ngx_im_follow_heard(out->worker, i);
+
+        if (heard.time > 0) {
+            im_handover_heard_encode(&b, &heard);
+        }
+    }
+
+    if (b.len > 0) {
+        ngx_im_channel_send(out->channel, IM_HANDOVER_HEARD, &b, NULL, 0, 0);
+    }
+
+    im_buf_cleanup(&b);
+}
+
+
+void
 ngx_im_out_entries_send(ngx_im_handover_out_t *out)
 {
     im_buf_t        b;

@@ -24,6 +24,9 @@ void ngx_im_out_abandon(ngx_im_handover_out_t *out);
 /* An entry for sessions came by pub/sub. */
 void ngx_im_out_keep(ngx_im_handover_out_t *out, const im_buf_t *b);
 
+/* Which control entries this worker has had. */
+void ngx_im_out_heard_send(ngx_im_handover_out_t *out);
+
 /* The last entries go: they may still be on their way to the other worker. */
 void ngx_im_out_entries_send(ngx_im_handover_out_t *out);
 

@@ -89,6 +89,21 @@ fuzz_ready(im_str_t body, im_buf_t *b)
 
 
 static void
+fuzz_heard(im_str_t body, im_buf_t *b)
+{
+    im_reader_t          r;
+    im_handover_heard_t  heard;
+
+    im_reader_init(&r, body);
+
+    while (im_handover_heard_decode(&r, &heard) == IM_OK) {
+        im_handover_heard_encode(b, &heard);
+        written(b, body.data, (size_t) (r.p - body.data));
+    }
+}
+
+
+static void
 fuzz_verdicts(im_str_t body, im_buf_t *b)
 {
     im_reader_t            r;
@@ -203,14 +218,15 @@ fuzz_packets(im_str_t body, im_buf_t *b)
 
 
 static void (*const  fuzz[])(im_str_t body, im_buf_t *b) = {
-    fuzz_packets,
-    fuzz_hello,
-    fuzz_hello,
-    fuzz_topics,
-    fuzz_ready,
-    fuzz_sessions,
-    fuzz_verdicts,
-    fuzz_late
+    [0] = fuzz_packets,
+    [IM_HANDOVER_HELLO] = fuzz_hello,
+    [IM_HANDOVER_WELCOME] = fuzz_hello,
+    [IM_HANDOVER_TOPICS] = fuzz_topics,
+    [IM_HANDOVER_READY] = fuzz_ready,
+    [IM_HANDOVER_SESSIONS] = fuzz_sessions,
+    [IM_HANDOVER_VERDICTS] = fuzz_verdicts,
+    [IM_HANDOVER_LATE] = fuzz_late,
+    [IM_HANDOVER_HEARD] = fuzz_heard
 };
 
 
@@ -219,7 +235,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     im_buf_t  b;
 
-    if (size < 2 || data[0] >= sizeof(fuzz) / sizeof(fuzz[0])) {
+    if (size < 2 || data[0] >= sizeof(fuzz) / sizeof(fuzz[0])
+        || fuzz[data[0]] == NULL)
+    {
         return 0;
     }
 

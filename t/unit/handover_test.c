@@ -866,6 +866,7 @@ static void
 test_answers(void **state)
 {
     im_buf_t               b;
+    im_handover_heard_t    heard;
     im_handover_ready_t    ready;
     im_handover_verdict_t  v;
 
@@ -896,6 +897,23 @@ test_answers(void **state)
     assert_int_equal(im_handover_ready_decode(&reader, &ready), IM_ERROR);
     im_reader_init(&reader, im_str_set(b.data, 4));
     assert_int_equal(im_handover_ready_decode(&reader, &ready), IM_ERROR);
+
+    im_buf_reset(&b, 0);
+    heard.partition = IM_PARTITIONS_MAX - 1;
+    heard.time = UINT64_MAX;
+    im_handover_heard_encode(&b, &heard);
+    heard.partition++;
+    im_handover_heard_encode(&b, &heard);
+
+    im_reader_init(&reader, im_buf_str(&b));
+    assert_int_equal(im_handover_heard_decode(&reader, &heard), IM_OK);
+    assert_int_equal(heard.partition, IM_PARTITIONS_MAX - 1);
+    assert_true(heard.time == UINT64_MAX);
+    assert_int_equal(im_handover_heard_decode(&reader, &heard), IM_ERROR);
+    im_reader_init(&reader, im_str_set(b.data, 9));
+    assert_int_equal(im_handover_heard_decode(&reader, &heard), IM_ERROR);
+    im_reader_init(&reader, im_str_set("", 0));
+    assert_int_equal(im_handover_heard_decode(&reader, &heard), IM_DECLINED);
 
     im_buf_reset(&b, 0);
     v.session = 5;
@@ -1198,6 +1216,7 @@ test_corpus(void **state)
 {
     size_t                 i;
     im_handover_late_t     late;
+    im_handover_heard_t    heard;
     im_handover_hello_t    hello;
     im_handover_ready_t    ready;
     im_handover_topic_t    topic;
@@ -1232,6 +1251,10 @@ test_corpus(void **state)
     im_reader_init(&reader, seed("ready", IM_HANDOVER_READY));
     assert_int_equal(im_handover_ready_decode(&reader, &ready), IM_OK);
     assert_true(ready.seq > 0 && ready.mark > 0);
+
+    im_reader_init(&reader, seed("heard", IM_HANDOVER_HEARD));
+    assert_int_equal(im_handover_heard_decode(&reader, &heard), IM_OK);
+    assert_true(heard.partition > 0 && heard.time > 0);
 
     im_reader_init(&reader, seed("verdicts", IM_HANDOVER_VERDICTS));
     assert_int_equal(im_handover_verdict_decode(&reader, &v), IM_OK);

@@ -32,7 +32,7 @@ use Time::HiRes qw(sleep time);
 
 # packets, by im_core/im_handover.h
 our %Types = (hello => 1, welcome => 2, topics => 3, ready => 4, sessions => 5, verdicts => 6, late => 7, entries => 8,
-              end => 9, settled => 10);
+              end => 9, settled => 10, heard => 11);
 
 my $Limit = $ENV{IM_LIMIT} || 60;
 my $frame = \&Test::Im::Client::frame;
