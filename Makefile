@@ -313,7 +313,14 @@ DRILL    := $(BUILD)/t/client $(BUILD)/t/between $(BUILD)/t/clock.so \
             $(BUILD)/t/names.so $(BUILD)/t/nomem.so $(BUILD)/t/small.so \
             $(BUILD)/t/source.so
 
-tests: module programs bench-programs $(UNITS) $(FUZZ) $(DRILL)
+# it counts what it does
+ifneq ($(MODULE),)
+ifneq ($(SAN),1)
+WORK     := $(BUILD)/t/work/ngx_im_module.so $(BUILD)/t/work.so
+endif
+endif
+
+tests: module programs bench-programs $(UNITS) $(FUZZ) $(DRILL) $(WORK)
 
 test: packages-build-test
 	$(MAKE_ALL) tests
@@ -355,11 +362,29 @@ $(BUILD)/t/names.so: t/lib/names.c
 $(BUILD)/t/nomem.so: t/lib/nomem.c
 $(BUILD)/t/small.so: t/lib/small.c
 $(BUILD)/t/source.so: t/drill/source.c
+$(BUILD)/t/work.so: t/lib/work.c
 $(BUILD)/t/clock.so $(BUILD)/t/names.so $(BUILD)/t/nomem.so \
-        $(BUILD)/t/small.so $(BUILD)/t/source.so:
+        $(BUILD)/t/small.so $(BUILD)/t/source.so $(BUILD)/t/work.so:
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(WARN) $(CFLAGS) $(DEFS) -fPIC -shared -o $@ $<
+
+# those files of the module are compiled again, and the others are linked as
+# they are
+COUNTED  := $(BUILD)/work/addon/handover/*.o \
+            $(BUILD)/work/addon/client/ngx_im_unpack.o
+
+$(BUILD)/t/work/ngx_im_module.so: $(MODULE)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)rm -rf $(BUILD)/work && cp -a $(BUILD)/nginx $(BUILD)/work \
+	&& sed -i 's,\.\./nginx\b,../work,g; /^CFLAGS = /s,$$, -fsanitize-coverage=trace-pc,' \
+	    $(BUILD)/work/Makefile \
+	&& rm $(COUNTED) $(BUILD)/work/ngx_im_module.so \
+	&& $(MAKE) --no-print-directory -f ../work/Makefile -C $(BUILD)/src modules \
+	    > $(BUILD)/work.log 2>&1 \
+	&& cp $(BUILD)/work/ngx_im_module.so $@ && rm -r $(BUILD)/work \
+	|| { tail -n 20 $(BUILD)/work.log; exit 1; }
 
 drill: packages-build-test
 	$(MAKE_ALL) module programs bench-programs $(DRILL)

@@ -15,6 +15,7 @@ use lib 't/lib';
 use Test::Im::File qw(slurp spew);
 use Test::Im::Moves;
 use Test::More;
+use Time::HiRes qw(time);
 
 my $m = Test::Im::Moves->new(workers => 1, drain => '10s', clients => { cf => 6, em => 2 });
 my $stack = $m->{stack};
@@ -56,10 +57,10 @@ sub commands {
 
     for my $name (@names) {
         my $c = client($name);
-        api('refresh', qq({"user":"$name","expire_at":) . (time() + 3600) . '}');
+        api('refresh', qq({"user":"$name","expire_at":) . int(time() + 3600) . '}');
         api('subscribe', qq({"user":"$name","channel":"more"}));
         api('unsubscribe', qq({"user":"$name","channel":"extra"}));
-        api('refresh', qq({"user":"$name","expire_at":) . (time() + 7200) . '}');
+        api('refresh', qq({"user":"$name","expire_at":) . int(time() + 7200) . '}');
         next if $c->{kind} ne 'em';
         $m->input($c, qq({"id":$_,"unsubscribe":{"channel":"$_"}})) for 11, 12, 13;
     }
@@ -228,7 +229,7 @@ my @rows = (
         # an entry is kept for a second, and looked at with a later one
         $m->pump(1.1);
         my $n = @{$last->{pushes}};
-        api('refresh', '{"user":"cf1","expire_at":' . (time() + 1800) . '}');
+        api('refresh', '{"user":"cf1","expire_at":' . int(time() + 1800) . '}');
         $m->until(sub { @{$last->{pushes}} > $n }, 'no last command');
         for my $c (@{$m->{clients}}) { @$c{qw(pushes replies)} = ([], []) }
         $m->say('go');
@@ -256,6 +257,31 @@ my @rows = (
         $m->pump(20, sub { !grep { $answers->($_) < 2 } @em });
         is($answers->($_), 2, "$name: $_->{name} has both answers") for @em;
         judge($name, []);
+    } ],
+
+    # For longer than a worker waits for a new one that does nothing, no session moves:
+    # each follows another room, which the new worker doesn't have yet.
+    [ 'one room after the other', sub {
+        my ($name) = @_;
+        my @rooms = map { "late$_" } 1 .. 5;
+
+        my ($old) = $m->interpose('ready');
+        for my $room (@rooms) {
+            my $end = time() + 1.5;
+            api('subscribe', qq({"user":"$_","channel":"$room"})) for names();
+            for my $c (@{$m->{clients}}) {
+                $m->until(sub { grep { /"subscribe".*"$room"|"$room".*"subscribe"/ } @{$c->{pushes}} },
+                          "$c->{name} has not $room");
+            }
+            $m->pump($end - time()) if $end > time();
+            $m->next_one('ready');
+        }
+        $m->say('go');
+        $m->await_gone($old);
+        for my $room (@rooms) {
+            api('unsubscribe', qq({"user":"$_","channel":"$room"})) for names();
+        }
+        judge($name, [], qr/ 8 sessions moved .*, 0 stay/);
     } ],
 
     # Both are ahead of a room at the new worker, which sends them back; the first one

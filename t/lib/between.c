@@ -15,6 +15,7 @@
  *   change HEX HEX [hold]   the next packet of sessions with these bytes has
  *               the others in their place, once; and waits, as above
  *   go          all that waits is passed on
+ *   next TYPE   the same, and the next packet of that type that comes waits
  *   cut         all channels end; what waits is lost, and both workers live
  *   sync        says "synced" once there is no packet that it has not read
  *
@@ -432,6 +433,11 @@ command(void)
     if (strncmp(line, "hold ", 5) == 0) {
         nth = 1;
         (void) sscanf(line + 5, "%d %d", &hold, &nth);
+
+    } else if (strncmp(line, "next ", 5) == 0) {
+        nth = 1;
+        held = 0;
+        (void) sscanf(line + 5, "%d", &hold);
 
     } else if (strncmp(line, "sync", 4) == 0) {
         syncs = 1;

@@ -773,6 +773,17 @@ sub interpose {
 sub say { print { $_[0]{between}{in} } "$_[1]\n" }
 
 
+# What waits goes on, up to the next packet of that type.
+sub next_one {
+    my ($self, $type) = @_;
+
+    $self->heard;
+    $self->{between}{text} =~ s/^held\n//mg;
+    $self->say("next $Types{$type}");
+    $self->says('held');
+}
+
+
 # Waits for such a line of what stands between.
 sub says {
     my ($self, $re) = @_;
