@@ -126,7 +126,6 @@ im_handover_topic_encode(im_buf_t *b, const im_handover_topic_t *topic)
     }
 
     im_buf_add_u32(b, topic->number);
-    im_buf_add_u64(b, topic->info);
     im_handover_add(b, topic->name, IM_TOPIC_MAX, 1);
 }
 
@@ -139,7 +138,6 @@ im_handover_topic_decode(im_reader_t *r, im_handover_topic_t *topic)
     }
 
     topic->number = im_reader_u32(r);
-    topic->info = im_reader_u64(r);
     topic->name = im_reader_bytes(r, im_reader_u8(r));
 
     return !r->failed && im_handover_topic_valid(topic->name) ? IM_OK

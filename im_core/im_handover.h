@@ -86,8 +86,6 @@ typedef struct {
 /* Numbers of topics are the old worker's, and of one channel. */
 typedef struct {
     uint32_t          number;
-    uint64_t          info;      /* of the room info that its clients have, a
-                                    hash; 0: none */
     im_str_t          name;      /* "r:NAME", "u:ID", "k:KEY" or "b" */
 } im_handover_topic_t;
 
@@ -160,6 +158,8 @@ typedef struct {
     uint64_t          mark;      /* and without a number up to this mark */
     uint32_t          expires;   /* s since 1970; 0: never */
     uint8_t           flags;     /* the caller's: a byte of bits */
+    uint64_t          heard;     /* of the room info that the client has got
+                                    last, a hash; 0: none, or not known */
     im_str_t          info;      /* JSON for others, "" none */
 } im_handover_sub_t;
 

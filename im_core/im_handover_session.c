@@ -14,7 +14,7 @@
 #include "im_wire.h"
 
 
-#define IM_HANDOVER_SUB_LEAST  (4 + 1 + 8 + 8 + 4 + 1 + 4)    /* bytes */
+#define IM_HANDOVER_SUB_LEAST  (4 + 1 + 8 + 8 + 4 + 1 + 8 + 4)    /* bytes */
 #define IM_HANDOVER_DECODER    1024
 
 
@@ -511,6 +511,7 @@ im_handover_sub_add(im_buf_t *b, const im_handover_sub_t *sub)
     im_buf_add_u64(b, sub->mark);
     im_buf_add_u32(b, sub->expires);
     im_buf_add_u8(b, sub->flags);
+    im_buf_add_u64(b, sub->heard);
     im_handover_string_add(b, sub->info, IM_HANDOVER_MAX);
 }
 
@@ -526,6 +527,7 @@ im_handover_sub_read(im_reader_t *r, im_handover_sub_t *sub)
     sub->mark = im_reader_u64(r);
     sub->expires = im_reader_u32(r);
     sub->flags = im_reader_u8(r);
+    sub->heard = im_reader_u64(r);
     sub->info = im_handover_string_read(r, IM_HANDOVER_MAX);
 
     sub->epoch.len = (uint8_t) epoch.len;

@@ -16,6 +16,9 @@ use Test::Nginx::Socket 'no_plan';
 my $shut = File::Temp->newdir;
 $ENV{TEST_NGINX_SHUT} = "$shut";
 
+# in the place of a socket
+mkdir("$shut/dir.0") or die $!;
+
 master_on();
 workers(2);
 
@@ -483,7 +486,7 @@ open socket
 a: open /im
 a: send {"roomId":1}
 a: recv op 4
-channel: 0 01000000000400000007000000000000000000000000000000000000000000017a 030000000000000000000000000003723a3900000005000000000000000003723a38
+channel: 0 01000000000400000007000000000000000000000000000000000000000000017a 03000000000003723a390000000503723a38
 log: im: handover from worker process 7 was cut off: its message "topics" is malformed
 push: room 1 "after"
 a: recv msg "after"
@@ -697,6 +700,42 @@ b: open /echo
 reload:
 b: recv_close 1012
 log: im: closing 1 sessions in \d+ ms, this worker ends: im_handover is off
+--- no_error_log
+[alert]
+[crit]
+open socket
+
+
+
+=== TEST 33: what has the name of a socket is a folder
+--- http_config
+    im_handover $TEST_NGINX_SHUT/dir;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- websocket
+log: im_handover: rename\(\) of "\S+/dir.0" failed: sessions will not move to this worker; let nginx make sockets there, or name a path such as /run/nginx.im \(21: Is a directory\)
+a: open /echo
+a: send x
+a: recv_text x
+--- no_error_log
+[alert]
+[crit]
+open socket
+
+
+
+=== TEST 34: a socket that would block the new worker
+--- config
+    location = /echo { im_comet protocol=echo; }
+    location = /status { im_status; }
+--- websocket
+a: open /echo
+blocking: a
+reload:
+until: /status "moved_in":1\b
+blocking: a 0
+a: send x
+a: recv_text x
 --- no_error_log
 [alert]
 [crit]

@@ -829,16 +829,30 @@ ngx_im_send_leave(ngx_im_session_t *s, im_sub_t *sub)
 }
 
 
+im_sub_t *
+ngx_im_send_sub(ngx_im_session_t *s, const im_topic_t *topic)
+{
+    im_sub_t  *sub;
+
+    sub = s->phase == NGX_IM_OPEN ? ngx_im_session_sub(s, topic) : NULL;
+
+    if (sub != NULL && im_sub_state(sub) == IM_SUB_PENDING) {
+        ngx_im_send_session(s);
+    }
+
+    return sub != NULL && im_sub_state(sub) == IM_SUB_IDLE ? sub : NULL;
+}
+
+
 /*
  * The session that has sent this message, if it follows the inbox that the
- * message is for, and can be left out: what came before has been sent.
+ * message is for, and can be left out.
  */
 static im_sub_t *
 ngx_im_send_sender(ngx_im_worker_t *w, im_topic_t *topic,
     const im_message_t *m)
 {
     u_char             id[16];
-    im_sub_t          *sub;
     ngx_im_session_t  *s;
 
     if (topic->name[0] != 'u'
@@ -848,17 +862,8 @@ ngx_im_send_sender(ngx_im_worker_t *w, im_topic_t *topic,
     }
 
     s = ngx_im_session_by_id(w, id);
-    sub = s != NULL ? ngx_im_session_sub(s, topic) : NULL;
 
-    if (sub == NULL || s->phase != NGX_IM_OPEN) {
-        return NULL;
-    }
-
-    if (im_sub_state(sub) == IM_SUB_PENDING) {
-        ngx_im_send_session(s);
-    }
-
-    return im_sub_state(sub) == IM_SUB_IDLE ? sub : NULL;
+    return s != NULL ? ngx_im_send_sub(s, topic) : NULL;
 }
 
 

@@ -91,6 +91,12 @@ ngx_int_t ngx_im_send_collect(ngx_im_session_t *s);
 ngx_int_t ngx_im_send_restore(ngx_im_session_t *s, im_str_t bytes,
     size_t urgent, size_t history);
 
+/*
+ * The subscription of a session that can be left out of what comes next: what
+ * came before has been sent.  NULL: it can't.
+ */
+im_sub_t *ngx_im_send_sub(ngx_im_session_t *s, const im_topic_t *topic);
+
 /* Appends a whole frame to one log and marks it for the flush. */
 ngx_int_t ngx_im_send_log(ngx_im_worker_t *w, im_log_t *log, im_str_t frame,
     uint64_t seq);

@@ -6,7 +6,7 @@
  * A new member gets it as soon as Redis knows its join.  After a change of
  * members, here or elsewhere, all followers get it: once a second at most, and
  * less often where that is many bytes.  A room has one question out at a time.
- * A session that has just got an answer does not get the same one again.
+ * A session that has a list does not get the same one again.
  *
  * A guest is no change: while the worker knows of none since the last answer, a
  * guest gets that one, and Redis is not asked.
@@ -15,6 +15,7 @@
 #include "ngx_im_topic.h"
 #include "ngx_im_info.h"
 #include "ngx_im_flush.h"
+#include "ngx_im_heard.h"
 #include "ngx_im_send.h"
 #include "im_link_members.h"
 
@@ -38,14 +39,16 @@ struct ngx_im_shown_s {
                                  const im_room_info_t *info);
     const im_transport_t *transport;
     ngx_msec_t        time;        /* of the answer */
+    uint64_t          hash;
     size_t            len;
     u_char            bytes[1];
 };
 
 
-/* A question that is out. */
+/* A question that is out, and its answer. */
 struct ngx_im_info_s {
     ngx_im_topic_t   *topic;       /* NULL: it has ended */
+    uint64_t          hash;
     size_t            waiting;     /* bytes of topic->waiting, when asked */
     im_room_info_t    room;
     const im_form_t  *form;        /* of the frame that is encoded */
@@ -190,30 +193,96 @@ ngx_im_info_send_all(ngx_im_info_t *info, im_buf_t *b)
 }
 
 
+/* To those only that have another list. */
 static void
-ngx_im_info_send_some(ngx_im_info_t *info, im_buf_t *b)
+ngx_im_info_send_new(ngx_im_info_t *info, im_buf_t *b)
 {
-    size_t             i;
-    ngx_im_handle_t   *waiting;
+    ngx_im_topic_t  *t;
+
+    t = info->topic;
+
+    ngx_im_heard_before(t, info->hash);
+    ngx_im_info_send_all(info, b);
+    ngx_im_heard_behind(t, info->hash);
+}
+
+
+/* All have it, those too that have come since the question. */
+static void
+ngx_im_info_sent(ngx_im_info_t *info, im_buf_t *b)
+{
+    size_t           i;
+    im_buf_t        *waiting;
+    ngx_im_heard_t  *heard;
+
+    waiting = &info->topic->waiting;
+    heard = (ngx_im_heard_t *) waiting->data;
+
+    for (i = info->waiting; i < waiting->len; i += sizeof(ngx_im_heard_t)) {
+        heard[i / sizeof(ngx_im_heard_t)].hash = b->failed ? 0 : info->hash;
+    }
+
+    ngx_im_heard_all(info->topic, info->hash);
+    info->topic->mixed = b->failed;
+}
+
+
+static void
+ngx_im_info_send_one(ngx_im_info_t *info, im_buf_t *b, ngx_im_session_t *s)
+{
+    ngx_im_info_encode(info, b, s->class->proto->forms[IM_FORM_PLAIN],
+                       s->class->transport);
+
+    if (!b->failed) {
+        (void) ngx_im_send_reply(s, im_buf_str(b));
+    }
+}
+
+
+/* Most have the list: to the others; their number. */
+static ngx_uint_t
+ngx_im_info_send_others(ngx_im_info_t *info, im_buf_t *b)
+{
+    ngx_uint_t         n, index;
     ngx_im_session_t  *s;
 
-    waiting = (ngx_im_handle_t *) info->topic->waiting.data;
+    index = 0;
 
-    for (i = 0; i < info->waiting / sizeof(ngx_im_handle_t); i++) {
+    for (n = 0; ; n++) {
+        s = ngx_im_heard_next(info->topic, info->hash, &index);
 
-        s = ngx_im_session_find(ngx_im_worker, waiting[i]);
-
-        if (s == NULL || s->phase != NGX_IM_OPEN) {
-            continue;
+        if (s == NULL) {
+            return n;
         }
 
-        ngx_im_info_encode(info, b, s->class->proto->forms[IM_FORM_PLAIN],
-                           s->class->transport);
+        ngx_im_info_send_one(info, b, s);
+    }
+}
 
-        if (!b->failed) {
-            (void) ngx_im_send_reply(s, im_buf_str(b));
+
+/* To those that wait; their number. */
+static ngx_uint_t
+ngx_im_info_send_some(ngx_im_info_t *info, im_buf_t *b)
+{
+    ngx_uint_t         i, n;
+    ngx_im_heard_t    *waiting;
+    ngx_im_session_t  *s;
+
+    n = info->waiting / sizeof(ngx_im_heard_t);
+    waiting = (ngx_im_heard_t *) info->topic->waiting.data;
+
+    for (i = 0; i < n; i++) {
+
+        s = waiting[i].hash != info->hash
+            ? ngx_im_session_find(ngx_im_worker, waiting[i].session) : NULL;
+
+        if (s != NULL && s->phase == NGX_IM_OPEN) {
+            ngx_im_info_send_one(info, b, s);
+            ngx_im_heard_set(info->topic, s, info->hash);
         }
     }
+
+    return n;
 }
 
 
@@ -240,6 +309,7 @@ ngx_im_info_show(ngx_im_info_t *info, im_buf_t *b)
     shown->room_info = info->form->room_info;
     shown->transport = info->transport;
     shown->time = ngx_current_msec;
+    shown->hash = info->hash;
     shown->len = b->len;
     im_copy(shown->bytes, b->data, b->len);
 
@@ -251,13 +321,13 @@ static void
 ngx_im_info_send_due(ngx_im_info_t *info, im_buf_t *b,
     const im_members_t *members)
 {
-    uint64_t         hash;
+    ngx_uint_t       n;
     ngx_msec_t       all, some, look;
     ngx_im_topic_t  *t;
 
     t = info->topic;
 
-    hash = ngx_im_info_hash(info);
+    info->hash = ngx_im_info_hash(info);
     look = members->n / NGX_IM_INFO_LOOK;
 
     /* each worker has the members of each read, by one call */
@@ -269,21 +339,25 @@ ngx_im_info_send_due(ngx_im_info_t *info, im_buf_t *b,
 
     if (info->want == NGX_IM_INFO_FORCED
         || (info->want == NGX_IM_INFO_CHANGED
-            && (t->mixed || hash != t->info_hash)))
+            && ngx_im_heard_differs(t, info->hash)))
     {
-        ngx_im_info_send_all(info, b);
+        if (info->want == NGX_IM_INFO_FORCED) {
+            ngx_im_info_send_all(info, b);
+
+        } else {
+            ngx_im_info_send_new(info, b);
+        }
 
         all = ngx_im_info_followers(t->topic) * b->len / NGX_IM_INFO_RATE;
-        t->info_hash = hash;
-        t->mixed = 0;
 
-    } else if (info->waiting > 0) {
-        ngx_im_info_send_some(info, b);
+        ngx_im_info_sent(info, b);
 
-        some = info->waiting / sizeof(ngx_im_handle_t) * b->len
+    } else {
+        n = info->want == NGX_IM_INFO_CHANGED
+            ? ngx_im_info_send_others(info, b) : 0;
+
+        some = (n + ngx_im_info_send_some(info, b)) * b->len
                / NGX_IM_INFO_RATE;
-        t->mixed |= t->info_hash != 0 && hash != t->info_hash;
-        t->info_hash = hash;
     }
 
     if (info->want != NGX_IM_INFO_QUIET) {
@@ -482,6 +556,22 @@ ngx_im_info_start(ngx_im_topic_t *t)
 }
 
 
+/* Of a new follower: what earlier ones had is of no use to the first one. */
+static ngx_im_topic_t *
+ngx_im_info_topic(im_topic_t *topic)
+{
+    ngx_im_topic_t  *t;
+
+    t = ngx_im_topic_get(topic);
+
+    if (t != NULL && ngx_im_info_followers(topic) == 1) {
+        ngx_im_heard_all(t, 0);
+    }
+
+    return t;
+}
+
+
 /* The last answer is still right, as far as this worker can know. */
 static ngx_uint_t
 ngx_im_info_again(ngx_im_topic_t *t, ngx_im_session_t *s)
@@ -506,22 +596,27 @@ ngx_im_info_again(ngx_im_topic_t *t, ngx_im_session_t *s)
 void
 ngx_im_info_session(im_topic_t *topic, ngx_im_session_t *s)
 {
-    ngx_im_topic_t   *t;
-    ngx_im_handle_t   handle;
+    ngx_im_heard_t   heard;
+    ngx_im_topic_t  *t;
 
-    t = ngx_im_topic_get(topic);
+    t = ngx_im_info_topic(topic);
     if (t == NULL) {
         return;
     }
 
+    ngx_im_heard_forget(t, s);
+
     if (ngx_im_info_again(t, s)) {
         (void) ngx_im_send_reply(s, im_str_set(t->shown->bytes,
                                                t->shown->len));
+        ngx_im_heard_set(t, s, t->shown->hash);
         return;
     }
 
-    handle = ngx_im_session_handle(s);
-    im_buf_add(&t->waiting, &handle, sizeof(ngx_im_handle_t));
+    heard.session = ngx_im_session_handle(s);
+    heard.hash = 0;
+
+    im_buf_add(&t->waiting, &heard, sizeof(ngx_im_heard_t));
 
     if (t->waiting.failed) {
         im_buf_reset(&t->waiting, 0);
@@ -646,33 +741,42 @@ ngx_im_info_suspect(im_topic_t *topic, void *data)
 
 
 uint64_t
-ngx_im_info_known(im_topic_t *topic)
+ngx_im_info_known(im_sub_t *sub)
 {
     ngx_im_topic_t  *t;
 
-    t = im_followed(topic)->data;
+    t = im_followed(sub->log->topic)->data;
 
-    return t != NULL && !t->mixed ? t->info_hash : 0;
+    return t != NULL && im_wire(sub->log->wire).form->room_info != NULL
+           ? ngx_im_heard(t, ngx_im_sub_session(sub)) : 0;
 }
 
 
 void
-ngx_im_info_came(im_topic_t *topic, uint64_t known)
+ngx_im_info_came(im_sub_t *sub, uint64_t known)
 {
+    im_topic_t      *topic;
     ngx_im_topic_t  *t;
 
-    if (known == 0 || ngx_im_info_followers(topic) == 0) {
+    topic = sub->log->topic;
+
+    if (im_wire(sub->log->wire).form->room_info == NULL
+        || ngx_im_info_followers(topic) == 0)
+    {
         return;
     }
 
-    t = ngx_im_topic_get(topic);
-    if (t == NULL) {
-        return;
+    t = ngx_im_info_topic(topic);
+
+    if (t != NULL) {
+        ngx_im_heard_set(t, ngx_im_sub_session(sub), known);
     }
+}
 
-    t->mixed |= t->info_hash != 0 && t->info_hash != known;
-    t->info_hash = known;
 
+void
+ngx_im_info_look(im_topic_t *topic)
+{
     (void) ngx_im_info_suspect(topic, NULL);
 }
 
@@ -713,6 +817,7 @@ ngx_im_info_ended(void *ctx, void *data)
 
     im_list_remove(&t->info_link);
     im_buf_cleanup(&t->waiting);
+    im_buf_cleanup(&t->heard);
     im_free(t->shown);
     im_free(t);
 }

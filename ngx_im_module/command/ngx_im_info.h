@@ -22,16 +22,16 @@ void ngx_im_info_session(im_topic_t *topic, ngx_im_session_t *s);
 int ngx_im_info_waits(ngx_im_session_t *s);
 
 /*
- * What followers of the topic know of its members, for another worker; 0:
- * nothing, or not all know the same.
+ * The list that a follower has, for another worker; 0: none, or that isn't
+ * known.
  */
-uint64_t ngx_im_info_known(im_topic_t *topic);
+uint64_t ngx_im_info_known(im_sub_t *sub);
 
-/*
- * Followers have come from another worker, where they know that.  What has
- * changed meanwhile is asked for.
- */
-void ngx_im_info_came(im_topic_t *topic, uint64_t known);
+/* A follower has come from another worker, where it got that list. */
+void ngx_im_info_came(im_sub_t *sub, uint64_t known);
+
+/* All have come: what has changed meanwhile is asked for. */
+void ngx_im_info_look(im_topic_t *topic);
 
 /* Members may have changed, here or elsewhere: followers get a new frame. */
 void ngx_im_info_refresh(im_topic_t *topic, int force);

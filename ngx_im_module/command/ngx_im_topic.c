@@ -28,6 +28,7 @@ ngx_im_topic_get(im_topic_t *topic)
         im_list_init(&t->load_link);
         im_list_init(&t->info_link);
         im_buf_init(&t->waiting, NGX_IM_TOPIC_WAITING);
+        im_buf_init(&t->heard, NGX_IM_TOPIC_HEARD);
 
         *data = t;
     }

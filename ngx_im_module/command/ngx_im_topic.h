@@ -15,7 +15,8 @@
 #include "im_buf.h"
 
 
-#define NGX_IM_TOPIC_WAITING  (4096 * sizeof(ngx_im_handle_t))
+#define NGX_IM_TOPIC_WAITING  (4096 * sizeof(ngx_im_heard_t))
+#define NGX_IM_TOPIC_HEARD    (1024 * sizeof(ngx_im_heard_t))
 
 
 /* A question of members that is out. */
@@ -23,6 +24,13 @@ typedef struct ngx_im_info_s  ngx_im_info_t;
 
 /* The room info that was sent last. */
 typedef struct ngx_im_shown_s  ngx_im_shown_t;
+
+
+/* Which list of users a follower has. */
+typedef struct {
+    ngx_im_handle_t       session;
+    uint64_t              hash;        /* 0: none, or it isn't known */
+} ngx_im_heard_t;
 
 
 typedef enum {
@@ -42,11 +50,13 @@ typedef struct {
     ngx_im_info_t        *info;        /* the question, or NULL */
     ngx_im_shown_t       *shown;       /* or NULL */
     im_list_t             info_link;   /* in worker->infos or suspects */
-    im_buf_t              waiting;     /* ngx_im_handle_t of sessions that want
+    im_buf_t              waiting;     /* ngx_im_heard_t of sessions that want
                                           room info, those asked for first */
     ngx_msec_t            info_all;    /* not before: to all followers */
     ngx_msec_t            info_some;   /* not before: to waiting sessions */
-    uint64_t              info_hash;   /* of the last frame; 0: none */
+    uint64_t              info_hash;   /* of the list of followers; 0: none */
+    im_buf_t              heard;       /* ngx_im_heard_t of those with another
+                                          one */
     ngx_im_info_want_e    want;
     ngx_uint_t            rounds;      /* reports before the next question */
     ngx_im_rate_t         pushes;      /* of joins and leaves */
@@ -55,7 +65,7 @@ typedef struct {
     uint32_t              total;       /* all of them */
     unsigned              hurry:1;     /* a guest waits for room info */
     unsigned              suspect:1;   /* members may have changed */
-    unsigned              mixed:1;     /* some followers got another frame */
+    unsigned              mixed:1;     /* which list they have isn't known */
     unsigned              late:1;      /* they are to be counted at once */
 } ngx_im_topic_t;
 

@@ -37,12 +37,6 @@ struct ngx_im_handover_in_s {
 };
 
 
-typedef struct {
-    im_topic_t         *topic;           /* pinned */
-    uint64_t            info;            /* what followers know of members */
-} ngx_im_in_topic_t;
-
-
 /* A session that is ahead of a topic, or an entry that came behind one. */
 typedef struct {
     im_list_t           link;            /* in from->parked */
@@ -63,7 +57,7 @@ typedef struct {
     ngx_im_in_state_e   state;
     ngx_im_from_t      *who;             /* NULL until it has greeted */
     ngx_pid_t           pid;
-    ngx_im_in_topic_t  *topics;          /* by its numbers */
+    im_topic_t        **topics;          /* pinned, by its numbers */
     ngx_uint_t          ntopics;
     ngx_uint_t          size;            /* of topics */
     uint32_t           *unready;         /* topics without a position */

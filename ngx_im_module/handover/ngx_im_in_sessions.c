@@ -7,6 +7,7 @@
 
 #include "ngx_im_in_sessions.h"
 #include "ngx_im_in_parked.h"
+#include "ngx_im_info.h"
 #include "ngx_im_unpack.h"
 
 
@@ -53,7 +54,7 @@ ngx_im_in_subs(ngx_im_in_t *from, const im_handover_session_t *record)
             return IM_HANDOVER_RECORD;
         }
 
-        subs[i] = from->topics[record->subs[i].topic].topic;
+        subs[i] = from->topics[record->subs[i].topic];
     }
 
     return IM_HANDOVER_MOVED;
@@ -65,8 +66,10 @@ static void
 ngx_im_in_adopted(ngx_im_in_t *from, const im_handover_session_t *record,
     ngx_im_session_t *s, ngx_uint_t nhosts)
 {
-    ngx_im_lent_t     lent;
-    ngx_im_worker_t  *w;
+    im_sub_t           *sub;
+    ngx_im_lent_t       lent;
+    ngx_im_worker_t    *w;
+    im_handover_sub_t  *in;
 
     w = from->in->worker;
 
@@ -74,6 +77,13 @@ ngx_im_in_adopted(ngx_im_in_t *from, const im_handover_session_t *record,
 
     if (w->follow == NULL) {
         return;
+    }
+
+    in = record->subs;
+
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
+        ngx_im_info_came(sub, in->heard);
+        in++;
     }
 
     lent.proto = im_proto_number(record->proto);

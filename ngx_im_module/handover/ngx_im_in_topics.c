@@ -19,7 +19,7 @@ ngx_im_in_is_ready(ngx_im_in_t *from, uint32_t number,
 {
     im_topic_t  *topic;
 
-    topic = from->topics[number].topic;
+    topic = from->topics[number];
 
     ready->number = number;
     ready->epoch = topic->epoch;
@@ -85,7 +85,7 @@ ngx_im_in_topic(ngx_im_in_t *from, const im_handover_topic_t *name)
         || ngx_im_in_room(&from->unready, &room, from->ntopics,
                           sizeof(uint32_t)) != NGX_OK
         || ngx_im_in_room(&from->topics, &from->size, from->ntopics,
-                          sizeof(ngx_im_in_topic_t)) != NGX_OK)
+                          sizeof(im_topic_t *)) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -96,8 +96,7 @@ ngx_im_in_topic(ngx_im_in_t *from, const im_handover_topic_t *name)
     }
 
     from->unready[from->nunready++] = (uint32_t) from->ntopics;
-    from->topics[from->ntopics].topic = topic;
-    from->topics[from->ntopics++].info = name->info;
+    from->topics[from->ntopics++] = topic;
 
     return NGX_OK;
 }
@@ -140,7 +139,7 @@ ngx_im_in_infos(ngx_im_in_t *from)
     ngx_uint_t  i;
 
     for (i = 0; i < from->ntopics; i++) {
-        ngx_im_info_came(from->topics[i].topic, from->topics[i].info);
+        ngx_im_info_look(from->topics[i]);
     }
 }
 
@@ -151,6 +150,6 @@ ngx_im_in_topics_unpin(ngx_im_in_t *from)
     ngx_uint_t  i;
 
     for (i = 0; i < from->ntopics; i++) {
-        im_follow_unpin(from->in->worker->follow, from->topics[i].topic);
+        im_follow_unpin(from->in->worker->follow, from->topics[i]);
     }
 }

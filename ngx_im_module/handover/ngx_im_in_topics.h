@@ -17,7 +17,7 @@ const char *ngx_im_in_topics(ngx_im_in_t *from, ngx_im_in_body_t *body);
 /* Says of topics that have a position now where they are. */
 void ngx_im_in_ready(ngx_im_in_t *from);
 
-/* Followers of these topics know what they knew at the other worker. */
+/* Members that have changed while sessions moved are asked for. */
 void ngx_im_in_infos(ngx_im_in_t *from);
 
 void ngx_im_in_topics_unpin(ngx_im_in_t *from);

@@ -7,6 +7,7 @@
 
 #include "ngx_im_out_sessions.h"
 #include "ngx_im_adopted.h"
+#include "ngx_im_info.h"
 #include "ngx_im_out_stay.h"
 #include "ngx_im_out_topics.h"
 #include "ngx_im_pack.h"
@@ -60,6 +61,22 @@ ngx_im_out_encode(im_buf_t *body, const im_handover_session_t *record)
 }
 
 
+/* Which lists of users its client has. */
+static void
+ngx_im_out_heard(ngx_im_session_t *s, im_handover_session_t *record)
+{
+    im_sub_t           *sub;
+    im_handover_sub_t  *to;
+
+    to = record->subs;
+
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
+        to->heard = ngx_im_info_known(sub);
+        to++;
+    }
+}
+
+
 /* The session is in flight then. */
 static void
 ngx_im_out_pack(ngx_im_handover_out_t *out, ngx_im_session_t *s,
@@ -74,6 +91,7 @@ ngx_im_out_pack(ngx_im_handover_out_t *out, ngx_im_session_t *s,
     }
 
     record.number = out->number + 1;
+    ngx_im_out_heard(s, &record);
 
     rc = ngx_im_out_encode(&batch->body, &record);
 

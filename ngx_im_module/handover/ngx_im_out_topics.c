@@ -7,7 +7,6 @@
  */
 
 #include "ngx_im_out_topics.h"
-#include "ngx_im_info.h"
 
 
 /* A topic that is named.  It stays in the hub while it is held. */
@@ -121,7 +120,6 @@ ngx_im_out_name(ngx_im_handover_out_t *out, im_topic_t *topic)
 
     name.number = t->ready.number;
     name.name = im_topic_name(topic);
-    name.info = ngx_im_info_known(topic);
 
     im_handover_topic_encode(&out->names, &name);
 
