@@ -638,6 +638,31 @@ im_proto_im_refuse(im_str_t message, im_buf_t *arena, im_command_t *command,
 }
 
 
+/* By its name or its number, or none. */
+static void
+im_proto_im_room(const im_proto_im_first_t *first, im_buf_t *arena,
+    im_command_t *command)
+{
+    size_t  len;
+
+    if (first->name.len == 0 && first->room == IM_PROTO_IM_NO_ROOM) {
+        return;
+    }
+
+    len = arena->len;
+    im_buf_add_z(arena, "r:");
+
+    if (first->name.len > 0) {
+        im_buf_add_str(arena, first->name);
+
+    } else {
+        im_buf_add_int(arena, first->room);
+    }
+
+    command->room = im_str_set(arena->data + len + 2, arena->len - len - 2);
+}
+
+
 static void
 im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
 {
@@ -693,20 +718,7 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
     command->type = IM_COMMAND_CONNECT;
     command->token = first.auth;
 
-    if (first.name.len > 0 || first.room != IM_PROTO_IM_NO_ROOM) {
-        len = arena->len;
-        im_buf_add_z(arena, "r:");
-
-        if (first.name.len > 0) {
-            im_buf_add_str(arena, first.name);
-
-        } else {
-            im_buf_add_int(arena, first.room);
-        }
-
-        command->room = im_str_set(arena->data + len + 2, arena->len - len - 2);
-    }
-
+    im_proto_im_room(&first, arena, command);
     (void) im_proto_im_positions(&first, arena, command);
 }
 

@@ -285,10 +285,63 @@ im_logic_route_guard(im_daemon_request_t *r, const im_logic_route_t *route,
 }
 
 
+/* 1: a page of another origin has asked what it may do, and is answered. */
+static int
+im_logic_route_preflight(im_daemon_request_t *r, const im_logic_route_t *route)
+{
+    if (route->form != IM_FORM_OWN
+        && im_str_eq(r->method, im_str_z("OPTIONS")))
+    {
+        im_logic_v1_preflight(r, route->form);
+        return 1;
+    }
+
+    return (route->asker == IM_ASKER_ADMIN || route->asker == IM_ASKER_MONITOR)
+           && im_logic_guard_preflight(r);
+}
+
+
+static void
+im_logic_route_refuse_method(im_daemon_request_t *r,
+    const im_logic_route_t *route)
+{
+    im_buf_t  *b;
+
+    b = im_daemon_buf(r, 512);
+    im_logic_print(b, "%z takes %z, not %s", route->path, r->allow,
+                   im_str_set(r->method.data, im_min(r->method.len, 32)));
+    im_buf_add_u8(b, '\0');
+
+    im_logic_route_refuse(r, route, 405, b->failed ? "wrong method"
+                                         : (const char *) b->data);
+}
+
+
+static void
+im_logic_route_run(im_daemon_request_t *r, const im_logic_route_t *route)
+{
+    im_uint_t    status;
+    const char  *why;
+
+    if (r->fault != 0) {
+        im_logic_route_refuse(r, route, r->fault, r->why);
+        return;
+    }
+
+    status = route->json ? im_logic_body(r, 0, &why) : 0;
+
+    if (status != 0) {
+        im_logic_route_refuse(r, route, status, why);
+        return;
+    }
+
+    route->handler(r);
+}
+
+
 void
 im_logic_handler(im_daemon_request_t *r)
 {
-    im_buf_t                *b;
     im_uint_t                status;
     im_logic_t              *logic;
     const char              *why;
@@ -314,16 +367,7 @@ im_logic_handler(im_daemon_request_t *r)
         return;
     }
 
-    if (first->form != IM_FORM_OWN
-        && im_str_eq(r->method, im_str_z("OPTIONS")))
-    {
-        im_logic_v1_preflight(r, first->form);
-        return;
-    }
-
-    if ((first->asker == IM_ASKER_ADMIN || first->asker == IM_ASKER_MONITOR)
-        && im_logic_guard_preflight(r))
-    {
+    if (im_logic_route_preflight(r, first)) {
         return;
     }
 
@@ -337,27 +381,9 @@ im_logic_handler(im_daemon_request_t *r)
     route = im_logic_route_method(r, first);
 
     if (route == NULL) {
-        b = im_daemon_buf(r, 512);
-        im_logic_print(b, "%z takes %z, not %s", first->path, r->allow,
-                       im_str_set(r->method.data, im_min(r->method.len, 32)));
-        im_buf_add_u8(b, '\0');
-
-        im_logic_route_refuse(r, first, 405, b->failed ? "wrong method"
-                                             : (const char *) b->data);
+        im_logic_route_refuse_method(r, first);
         return;
     }
 
-    if (r->fault != 0) {
-        im_logic_route_refuse(r, route, r->fault, r->why);
-        return;
-    }
-
-    status = route->json ? im_logic_body(r, 0, &why) : 0;
-
-    if (status != 0) {
-        im_logic_route_refuse(r, route, status, why);
-        return;
-    }
-
-    route->handler(r);
+    im_logic_route_run(r, route);
 }

@@ -203,6 +203,25 @@ ngx_im_worker_tick(ngx_event_t *ev)
 }
 
 
+static void
+ngx_im_worker_turns(ngx_im_worker_t *w)
+{
+    ngx_im_wheel_init(&w->wheel, ngx_im_ping_due, w->log);
+    ngx_im_wheel_init(&w->expiry, ngx_im_token_due, w->log);
+
+    ngx_im_turn_init(&w->ready, ngx_im_resume_serve, w, NGX_IM_RESUME_RETRY,
+                     w->log);
+    ngx_im_turn_init(&w->loads, ngx_im_resume_serve_load, w,
+                     NGX_IM_FLOW_RETRY, w->log);
+    ngx_im_turn_init(&w->throttled, ngx_im_flow_serve, w, NGX_IM_FLOW_RETRY,
+                     w->log);
+    ngx_im_turn_init(&w->infos, ngx_im_info_serve, w, NGX_IM_INFO_RETRY,
+                     w->log);
+    ngx_im_turn_init(&w->suspects, ngx_im_info_serve_suspect, w,
+                     NGX_IM_INFO_RETRY, w->log);
+}
+
+
 ngx_int_t
 ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
 {
@@ -224,20 +243,7 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     }
 
     ngx_im_worker_uring(w);
-
-    ngx_im_wheel_init(&w->wheel, ngx_im_ping_due, w->log);
-    ngx_im_wheel_init(&w->expiry, ngx_im_token_due, w->log);
-
-    ngx_im_turn_init(&w->ready, ngx_im_resume_serve, w, NGX_IM_RESUME_RETRY,
-                     w->log);
-    ngx_im_turn_init(&w->loads, ngx_im_resume_serve_load, w,
-                     NGX_IM_FLOW_RETRY, w->log);
-    ngx_im_turn_init(&w->throttled, ngx_im_flow_serve, w, NGX_IM_FLOW_RETRY,
-                     w->log);
-    ngx_im_turn_init(&w->infos, ngx_im_info_serve, w, NGX_IM_INFO_RETRY,
-                     w->log);
-    ngx_im_turn_init(&w->suspects, ngx_im_info_serve_suspect, w,
-                     NGX_IM_INFO_RETRY, w->log);
+    ngx_im_worker_turns(w);
 
     ngx_im_worker_event(w, &w->flush_event, ngx_im_flush_handler);
     ngx_im_worker_event(w, &w->pace_event, ngx_im_pace_handler);

@@ -241,9 +241,37 @@ im_logic_push_from(im_logic_publish_t *publish, im_str_t from)
 
 
 static im_int_t
+im_logic_push_targets(im_logic_publish_t *publish,
+    const im_logic_push_body_t *body)
+{
+    im_uint_t  i;
+
+    for (i = 0; i < body->rooms.n; i++) {
+        if (im_logic_publish_room(publish, body->rooms.elts[i]) == NULL) {
+            return IM_ERROR;
+        }
+    }
+
+    for (i = 0; i < body->users.n; i++) {
+        if (im_logic_publish_user(publish, body->users.elts[i]) == NULL) {
+            return IM_ERROR;
+        }
+    }
+
+    for (i = 0; i < body->keys.n; i++) {
+        if (im_logic_publish_key(publish, body->keys.elts[i]) == NULL) {
+            return IM_ERROR;
+        }
+    }
+
+    return body->all && im_logic_publish_all(publish) == NULL ? IM_ERROR
+                                                              : IM_OK;
+}
+
+
+static im_int_t
 im_logic_push_json(im_logic_publish_t *publish)
 {
-    im_uint_t              i;
     const char            *why;
     im_logic_push_body_t   body;
 
@@ -285,29 +313,9 @@ im_logic_push_json(im_logic_publish_t *publish)
         return IM_ERROR;
     }
 
-    if (im_logic_push_operation(publish, body.operation) != IM_OK) {
-        return IM_ERROR;
-    }
-
-    for (i = 0; i < body.rooms.n; i++) {
-        if (im_logic_publish_room(publish, body.rooms.elts[i]) == NULL) {
-            return IM_ERROR;
-        }
-    }
-
-    for (i = 0; i < body.users.n; i++) {
-        if (im_logic_publish_user(publish, body.users.elts[i]) == NULL) {
-            return IM_ERROR;
-        }
-    }
-
-    for (i = 0; i < body.keys.n; i++) {
-        if (im_logic_publish_key(publish, body.keys.elts[i]) == NULL) {
-            return IM_ERROR;
-        }
-    }
-
-    if (body.all && im_logic_publish_all(publish) == NULL) {
+    if (im_logic_push_operation(publish, body.operation) != IM_OK
+        || im_logic_push_targets(publish, &body) != IM_OK)
+    {
         return IM_ERROR;
     }
 
@@ -348,20 +356,17 @@ im_logic_push_strange(im_daemon_request_t *r, im_str_t name)
 }
 
 
+/* *query: it has targets, which say that the body is the message itself. */
 static im_int_t
-im_logic_push_read(im_logic_publish_t *publish)
+im_logic_push_args(im_logic_publish_t *publish, int *query)
 {
-    int          query;
     size_t       at;
     im_str_t     name, value, with;
-    im_uint_t    status;
     const char  *why;
 
     at = 0;
-    query = 0;
+    *query = 0;
     with.len = 0;
-
-    /* targets in the query say that the body is the message itself */
 
     while (im_logic_url_arg(publish->r->query, &at, &name, &value) == IM_OK) {
 
@@ -370,7 +375,7 @@ im_logic_push_read(im_logic_publish_t *publish)
             || im_str_eq(name, im_str_z("key"))
             || im_str_eq(name, im_str_z("all")))
         {
-            query = 1;
+            *query = 1;
 
         } else if (im_str_eq(name, im_str_z("id"))
                    || im_str_eq(name, im_str_z("durability"))
@@ -384,11 +389,26 @@ im_logic_push_read(im_logic_publish_t *publish)
         }
     }
 
-    if (with.len != 0 && !query) {
+    if (with.len != 0 && !*query) {
         why = im_logic_text(publish->r, "%s= in the query goes with room=, "
                             "user=, key= or all=1 there; here it is a member "
                             "of the body", with);
         return im_logic_publish_refuse(publish, 400, why);
+    }
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_logic_push_read(im_logic_publish_t *publish)
+{
+    int          query;
+    im_uint_t    status;
+    const char  *why;
+
+    if (im_logic_push_args(publish, &query) != IM_OK) {
+        return IM_ERROR;
     }
 
     status = im_logic_body(publish->r, query, &why);

@@ -740,11 +740,58 @@ ngx_im_recv_crowd(ngx_im_worker_t *w, ngx_im_session_t *s)
 }
 
 
+/* nginx ends the connection, as this worker ends. */
+static void
+ngx_im_recv_quit(ngx_im_worker_t *w, ngx_im_session_t *s, ngx_connection_t *c)
+{
+    c->close = 0;
+
+    if (c->error) {
+        ngx_im_session_close(s, IM_REASON_LOST, "worker_shutdown_timeout");
+        return;
+    }
+
+    w->events->quit(w);
+}
+
+
+/* NGX_OK: the socket is empty, or others have their turn; NGX_DONE: enough. */
+static ngx_int_t
+ngx_im_recv_socket(ngx_im_worker_t *w, ngx_im_session_t *s,
+    ngx_connection_t *c)
+{
+    ssize_t     n;
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_IM_READS; i++) {
+
+        if (ngx_im_send_crowded(s)) {
+            return NGX_DONE;
+        }
+
+        n = c->recv(c, w->in, w->in_size);
+
+        if (n == NGX_AGAIN) {
+            break;
+        }
+
+        if (n == 0 || n == NGX_ERROR) {
+            ngx_im_recv_lost(s, n == 0);
+            return NGX_DONE;
+        }
+
+        if (ngx_im_recv_bytes(s, w->in, w->in + n) != NGX_OK) {
+            return NGX_DONE;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 void
 ngx_im_recv_handler(ngx_event_t *rev)
 {
-    ssize_t            n;
-    ngx_uint_t         i;
     ngx_connection_t  *c;
     ngx_im_worker_t   *w;
     ngx_im_session_t  *s;
@@ -758,14 +805,7 @@ ngx_im_recv_handler(ngx_event_t *rev)
     }
 
     if (c->close) {
-        c->close = 0;
-
-        if (c->error) {
-            ngx_im_session_close(s, IM_REASON_LOST, "worker_shutdown_timeout");
-            return;
-        }
-
-        w->events->quit(w);
+        ngx_im_recv_quit(w, s, c);
         return;
     }
 
@@ -789,30 +829,10 @@ ngx_im_recv_handler(ngx_event_t *rev)
         return;
     }
 
-    if (ngx_im_recv_held(s) != NGX_OK) {
+    if (ngx_im_recv_held(s) != NGX_OK
+        || ngx_im_recv_socket(w, s, c) != NGX_OK)
+    {
         return;
-    }
-
-    for (i = 0; i < NGX_IM_READS; i++) {
-
-        if (ngx_im_send_crowded(s)) {
-            return;
-        }
-
-        n = c->recv(c, w->in, w->in_size);
-
-        if (n == NGX_AGAIN) {
-            break;
-        }
-
-        if (n == 0 || n == NGX_ERROR) {
-            ngx_im_recv_lost(s, n == 0);
-            return;
-        }
-
-        if (ngx_im_recv_bytes(s, w->in, w->in + n) != NGX_OK) {
-            return;
-        }
     }
 
     if (rev->ready) {

@@ -163,16 +163,22 @@ ngx_im_sub_allowed(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
 }
 
 
-im_sub_t *
-ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
-    ngx_uint_t flags)
+/* It is the first one of the session. */
+static void
+ngx_im_sub_list(ngx_im_session_t *s, im_sub_t *sub)
 {
-    int               first;
-    im_sub_t         *sub;
-    im_topic_t       *t;
-    ngx_im_worker_t  *w;
+    sub->next = s->subs != NULL ? s->subs->index : IM_SLAB_NONE;
+    s->subs = sub;
+    s->nsubs++;
+}
 
-    w = ngx_im_worker;
+
+/* *first: of its topic.  NULL: the join is freed. */
+static im_sub_t *
+ngx_im_sub_begin(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
+    ngx_uint_t flags, int *first)
+{
+    im_sub_t  *sub;
 
     sub = ngx_im_sub_create(s, topic);
     if (sub == NULL) {
@@ -180,17 +186,13 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
         return NULL;
     }
 
-    if (ngx_im_session_set_join(sub, join) != NGX_OK) {
-        ngx_im_session_sub_free(sub);
-        im_free(join);
-        return NULL;
-    }
-
     flags = ngx_im_sub_allowed(s, topic, join, flags);
-    t = im_hub_join(&w->hub, topic, ngx_im_sub_wire(s, topic, flags), sub,
-                    &first);
 
-    if (t == NULL) {
+    if (ngx_im_session_set_join(sub, join) != NGX_OK
+        || im_hub_join(&ngx_im_worker->hub, topic,
+                       ngx_im_sub_wire(s, topic, flags), sub, first)
+           == NULL)
+    {
         ngx_im_session_sub_free(sub);
         im_free(join);
         return NULL;
@@ -203,9 +205,29 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
         join->sub = sub;
     }
 
-    sub->next = s->subs != NULL ? s->subs->index : IM_SLAB_NONE;
-    s->subs = sub;
-    s->nsubs++;
+    return sub;
+}
+
+
+im_sub_t *
+ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
+    ngx_uint_t flags)
+{
+    int               first;
+    im_sub_t         *sub;
+    im_topic_t       *t;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+
+    sub = ngx_im_sub_begin(s, topic, join, flags, &first);
+    if (sub == NULL) {
+        return NULL;
+    }
+
+    t = sub->log->topic;
+
+    ngx_im_sub_list(s, sub);
 
     if (first) {
         w->counters->topics = w->hub.topics.count;
@@ -263,9 +285,7 @@ ngx_im_sub_adopt(ngx_im_session_t *s, im_topic_t *topic, ngx_uint_t flags)
 
     sub->flags = (uint8_t) flags;
 
-    sub->next = s->subs != NULL ? s->subs->index : IM_SLAB_NONE;
-    s->subs = sub;
-    s->nsubs++;
+    ngx_im_sub_list(s, sub);
 
     return sub;
 }

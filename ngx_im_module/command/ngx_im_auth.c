@@ -139,6 +139,32 @@ ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims)
 }
 
 
+/* Without the room, and the name, which is in info. */
+static void
+ngx_im_auth_claimed(ngx_im_session_t *s, const im_jwt_t *claims,
+    ngx_im_identity_t *id)
+{
+    ngx_memzero(id, sizeof(ngx_im_identity_t));
+
+    id->user = claims->user;
+    id->info = claims->info;
+    id->data = claims->data;
+    id->meta = claims->meta;
+    id->expires = claims->expires;
+
+    /* who can renew its token has more time anyway */
+
+    if (id->expires && !s->class->proto->commands) {
+        id->expires += claims->leeway;
+    }
+
+    if (s->ext != NULL && s->ext->connecting && !s->class->proto->request) {
+        id->subs = claims->subs;
+        id->nsubs = claims->nsubs;
+    }
+}
+
+
 static void
 ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
 {
@@ -171,24 +197,8 @@ ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
         return;
     }
 
-    ngx_memzero(&id, sizeof(ngx_im_identity_t));
-    id.user = claims->user;
+    ngx_im_auth_claimed(s, claims, &id);
     id.room = room;
-    id.info = claims->info;
-    id.data = claims->data;
-    id.meta = claims->meta;
-    id.expires = claims->expires;
-
-    /* who can renew its token has more time anyway */
-
-    if (id.expires && !s->class->proto->commands) {
-        id.expires += claims->leeway;
-    }
-
-    if (s->ext != NULL && s->ext->connecting && !s->class->proto->request) {
-        id.subs = claims->subs;
-        id.nsubs = claims->nsubs;
-    }
 
     im_buf_init(&arena, ngx_max(claims->info.len, IM_JWT_MAX));
 
@@ -290,14 +300,48 @@ ngx_im_auth_keep_answer(ngx_im_session_t *s, const im_command_t *command)
 }
 
 
+/* At least one, with their names and epochs behind them. */
+static ngx_int_t
+ngx_im_auth_keep_resumes(ngx_im_ext_t *ext, const im_command_t *command)
+{
+    size_t        len;
+    u_char       *p;
+    ngx_uint_t    i, n;
+    im_resume_t  *resume;
+
+    n = ngx_min(command->nresumes, IM_RESUMES_MAX);
+
+    for (i = 0, len = n * sizeof(im_resume_t); i < n; i++) {
+        len += command->resumes[i].topic.len
+               + command->resumes[i].since.epoch.len;
+    }
+
+    ext->resumes = im_alloc(len);
+    if (ext->resumes == NULL) {
+        return NGX_ERROR;
+    }
+
+    ext->nresumes = n;
+    p = (u_char *) (ext->resumes + n);
+
+    for (i = 0; i < n; i++) {
+        resume = &ext->resumes[i];
+        *resume = command->resumes[i];
+        resume->topic.data = p;
+        p = im_copy(p, command->resumes[i].topic.data, resume->topic.len);
+        resume->since.epoch.data = p;
+        p = im_copy(p, command->resumes[i].since.epoch.data,
+                    resume->since.epoch.len);
+    }
+
+    return NGX_OK;
+}
+
+
 /* Keeps what the answer to connect needs. */
 static ngx_int_t
 ngx_im_auth_keep(ngx_im_session_t *s, const im_command_t *command)
 {
-    size_t         len;
-    u_char        *p;
-    ngx_uint_t     i, n;
-    im_resume_t   *resume;
     ngx_im_ext_t  *ext;
 
     if (command->id == 0 && !command->begins && command->nresumes == 0
@@ -324,35 +368,8 @@ ngx_im_auth_keep(ngx_im_session_t *s, const im_command_t *command)
         return NGX_ERROR;
     }
 
-    n = ngx_min(command->nresumes, IM_RESUMES_MAX);
-    if (n == 0) {
-        return NGX_OK;
-    }
-
-    for (i = 0, len = n * sizeof(im_resume_t); i < n; i++) {
-        len += command->resumes[i].topic.len
-               + command->resumes[i].since.epoch.len;
-    }
-
-    ext->resumes = im_alloc(len);
-    if (ext->resumes == NULL) {
-        return NGX_ERROR;
-    }
-
-    ext->nresumes = n;
-    p = (u_char *) (ext->resumes + n);
-
-    for (i = 0; i < n; i++) {
-        resume = &ext->resumes[i];
-        *resume = command->resumes[i];
-        resume->topic.data = p;
-        p = im_copy(p, command->resumes[i].topic.data, resume->topic.len);
-        resume->since.epoch.data = p;
-        p = im_copy(p, command->resumes[i].since.epoch.data,
-                    resume->since.epoch.len);
-    }
-
-    return NGX_OK;
+    return command->nresumes > 0 ? ngx_im_auth_keep_resumes(ext, command)
+                                 : NGX_OK;
 }
 
 
@@ -577,6 +594,47 @@ ngx_im_auth_ask(ngx_im_session_t *s, const im_command_t *command)
 }
 
 
+/* It comes without a token, and may. */
+static ngx_uint_t
+ngx_im_auth_tokenless(ngx_im_session_t *s, const im_command_t *command)
+{
+    ngx_uint_t  auth;
+
+    auth = s->class->conf->auth;
+
+    return auth == NGX_IM_AUTH_NONE || auth == NGX_IM_AUTH_MID
+           || (command->token.len == 0
+               && (s->class->proto->guests || ngx_im_auth_known(s).len > 0));
+}
+
+
+static ngx_int_t
+ngx_im_auth_token(ngx_im_session_t *s, const im_command_t *command)
+{
+    if (command->token.len == 0) {
+        return ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "no token");
+    }
+
+    if (s->class->conf->auth == NGX_IM_AUTH_JWT) {
+        return ngx_im_auth_jwt(s, command);
+    }
+
+    if (command->token.len > IM_JWT_MAX) {
+        return ngx_im_session_close(s, IM_REASON_TOKEN, "auth is too long");
+    }
+
+    if (ngx_im_budget_wait(ngx_im_worker, &s->peer, NGX_IM_COST_FAILURE) > 0) {
+        ngx_im_budget_refused(ngx_im_worker, &s->peer,
+                              NGX_IM_REFUSED_FAILURES);
+
+        return ngx_im_session_close(s, IM_REASON_BUSY,
+                                    "too many bad tokens from this address");
+    }
+
+    return ngx_im_auth_asked(s, ngx_im_auth_ask(s, command));
+}
+
+
 ngx_int_t
 ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
 {
@@ -614,11 +672,7 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
                                     ngx_im_auth_unchecked);
     }
 
-    if (s->class->conf->auth == NGX_IM_AUTH_NONE
-        || s->class->conf->auth == NGX_IM_AUTH_MID
-        || (command->token.len == 0
-            && (s->class->proto->guests || ngx_im_auth_known(s).len > 0)))
-    {
+    if (ngx_im_auth_tokenless(s, command)) {
         ngx_memzero(&guest, sizeof(ngx_im_identity_t));
         guest.user = command->user;
         guest.room = command->room;
@@ -627,25 +681,5 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
         return NGX_OK;
     }
 
-    if (command->token.len == 0) {
-        return ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "no token");
-    }
-
-    if (s->class->conf->auth == NGX_IM_AUTH_JWT) {
-        return ngx_im_auth_jwt(s, command);
-    }
-
-    if (command->token.len > IM_JWT_MAX) {
-        return ngx_im_session_close(s, IM_REASON_TOKEN, "auth is too long");
-    }
-
-    if (ngx_im_budget_wait(ngx_im_worker, &s->peer, NGX_IM_COST_FAILURE) > 0) {
-        ngx_im_budget_refused(ngx_im_worker, &s->peer,
-                              NGX_IM_REFUSED_FAILURES);
-
-        return ngx_im_session_close(s, IM_REASON_BUSY,
-                                    "too many bad tokens from this address");
-    }
-
-    return ngx_im_auth_asked(s, ngx_im_auth_ask(s, command));
+    return ngx_im_auth_token(s, command);
 }

@@ -233,6 +233,40 @@ ngx_im_identity_resume(ngx_im_session_t *s, im_str_t topic)
 }
 
 
+/* How it begins for a client that hears of it; NULL: no memory. */
+static ngx_im_join_t *
+ngx_im_identity_join(ngx_im_session_t *s, im_str_t topic,
+    const im_jwt_sub_t *as)
+{
+    ngx_im_ext_t       *ext;
+    ngx_im_join_t      *join;
+    const im_resume_t  *resume;
+
+    ext = s->ext;
+
+    join = ngx_im_sub_create_join(ext->connecting ? NGX_IM_JOIN_CONNECT
+                                                  : NGX_IM_JOIN_COMMAND,
+                                  as != NULL ? as->data : im_str_set("", 0));
+    if (join == NULL) {
+        return NULL;
+    }
+
+    resume = ngx_im_identity_resume(s, topic);
+
+    if (resume != NULL) {
+        join->last = resume->last;
+    }
+
+    if (resume != NULL && resume->recover) {
+        ngx_im_sub_since(join, &resume->since);
+    }
+
+    ext->nsubs += ext->connecting;
+
+    return join;
+}
+
+
 /*
  * Joins a topic for the client; as: what a token says of it, or NULL.
  * NGX_DECLINED: it follows too many.
@@ -241,10 +275,9 @@ static ngx_int_t
 ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic,
     const im_jwt_sub_t *as)
 {
-    im_sub_t           *sub;
-    ngx_im_ext_t       *ext;
-    ngx_im_join_t      *join;
-    const im_resume_t  *resume;
+    im_sub_t       *sub;
+    ngx_im_ext_t   *ext;
+    ngx_im_join_t  *join;
 
     if (s->phase != NGX_IM_OPEN
         || ngx_im_session_find_sub(s, topic) != NULL)
@@ -264,26 +297,10 @@ ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic,
     ext = s->ext;
 
     if (ext != NULL && (ext->connecting || ext->begins)) {
-
-        join = ngx_im_sub_create_join(ext->connecting ? NGX_IM_JOIN_CONNECT
-                                                      : NGX_IM_JOIN_COMMAND,
-                                      as != NULL ? as->data
-                                                 : im_str_set("", 0));
+        join = ngx_im_identity_join(s, topic, as);
         if (join == NULL) {
             return NGX_ERROR;
         }
-
-        resume = ngx_im_identity_resume(s, topic);
-
-        if (resume != NULL) {
-            join->last = resume->last;
-        }
-
-        if (resume != NULL && resume->recover) {
-            ngx_im_sub_since(join, &resume->since);
-        }
-
-        ext->nsubs += ext->connecting;
     }
 
     sub = ngx_im_sub_join(s, topic, join,
@@ -445,6 +462,33 @@ ngx_im_identity_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
 }
 
 
+/* Why it may not be, or NULL; then the session is among those of its user. */
+static const char *
+ngx_im_identity_enter(ngx_im_session_t *s, const ngx_im_identity_t *id,
+    im_reason_e *reason)
+{
+    const char  *why;
+
+    why = ngx_im_identity_rooms(s, id, reason);
+
+    if (why != NULL) {
+        return why;
+    }
+
+    if (id->user.len && ngx_im_revoked(ngx_im_worker, id->user)) {
+        *reason = IM_REASON_KICKED;
+        return "the user is kept out";
+    }
+
+    if (id->user.len && ngx_im_identity_user(s, id) != NGX_OK) {
+        *reason = IM_REASON_LIMIT;
+        return "too many sessions of this user";
+    }
+
+    return NULL;
+}
+
+
 void
 ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
 {
@@ -452,21 +496,10 @@ ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
     const char  *why;
     im_reason_e  reason;
 
-    why = ngx_im_identity_rooms(s, id, &reason);
+    why = ngx_im_identity_enter(s, id, &reason);
 
     if (why != NULL) {
         ngx_im_session_close(s, reason, why);
-        return;
-    }
-
-    if (id->user.len && ngx_im_revoked(ngx_im_worker, id->user)) {
-        ngx_im_session_close(s, IM_REASON_KICKED, "the user is kept out");
-        return;
-    }
-
-    if (id->user.len && ngx_im_identity_user(s, id) != NGX_OK) {
-        ngx_im_session_close(s, IM_REASON_LIMIT,
-                             "too many sessions of this user");
         return;
     }
 

@@ -612,6 +612,31 @@ ngx_im_query_presence_handler(const im_members_t *members, void *data)
 }
 
 
+/* Asks Redis.  NGX_ERROR: it is freed. */
+static ngx_int_t
+ngx_im_query_start(ngx_im_query_t *query, const im_command_t *command)
+{
+    ngx_int_t         rc;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+
+    rc = command->type == IM_COMMAND_HISTORY
+         ? ngx_im_query_history(query, command)
+         : im_link_members_ask(w->members, command->topic,
+                               IM_LINK_MEMBERS_KEPT, ngx_current_msec,
+                               ngx_im_query_presence_handler, query);
+
+    if (rc != NGX_OK) {
+        ngx_im_read_end(w, &query->read);
+        im_free(query);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
 {
@@ -652,22 +677,7 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
 
     ngx_im_read_paid(s);
 
-    rc = NGX_ERROR;
-
-    if (query != NULL) {
-        rc = command->type == IM_COMMAND_HISTORY
-             ? ngx_im_query_history(query, command)
-             : im_link_members_ask(w->members, command->topic,
-                                   IM_LINK_MEMBERS_KEPT, ngx_current_msec,
-                                   ngx_im_query_presence_handler, query);
-    }
-
-    if (rc != NGX_OK) {
-        if (query != NULL) {
-            ngx_im_read_end(w, &query->read);
-        }
-
-        im_free(query);
+    if (query == NULL || ngx_im_query_start(query, command) != NGX_OK) {
         return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
     }
 

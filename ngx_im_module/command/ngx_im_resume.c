@@ -769,11 +769,46 @@ ngx_im_resume_follows(im_sub_t *sub)
 }
 
 
+/* Those that the answer doesn't wait for are live. */
+static void
+ngx_im_resume_live(ngx_im_session_t *s)
+{
+    im_sub_t  *sub;
+
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
+        if (ngx_im_resume_follows(sub)) {
+            continue;
+        }
+
+        ngx_im_resume_forget(sub);
+        im_sub_live(&ngx_im_worker->hub.logs, sub);
+    }
+}
+
+
+/* The client knows that it is connected: others hear of it. */
+static void
+ngx_im_resume_connected(ngx_im_session_t *s)
+{
+    im_sub_t  *sub;
+
+    ngx_im_ping_start(s);
+
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
+        if (im_sub_state(sub) != IM_SUB_JOINING) {
+            ngx_im_presence_tell(ngx_im_worker, sub, 1);
+
+        } else if (sub->log->topic->state != IM_TOPIC_NEW) {
+            ngx_im_resume_joined(s, sub);
+        }
+    }
+}
+
+
 static void
 ngx_im_resume_connect(ngx_im_session_t *s)
 {
     u_char               id[IM_UUID_LEN];
-    im_sub_t            *sub;
     im_reply_t           reply;
     ngx_uint_t           n;
     ngx_im_ext_t        *ext;
@@ -812,26 +847,10 @@ ngx_im_resume_connect(ngx_im_session_t *s)
 
     ext->connecting = 0;
 
-    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
-        if (ngx_im_resume_follows(sub)) {
-            continue;
-        }
-
-        ngx_im_resume_forget(sub);
-        im_sub_live(&ngx_im_worker->hub.logs, sub);
-    }
+    ngx_im_resume_live(s);
 
     if (ngx_im_reply_send(s, &reply) == NGX_OK) {
-        ngx_im_ping_start(s);
-
-        for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
-            if (im_sub_state(sub) != IM_SUB_JOINING) {
-                ngx_im_presence_tell(ngx_im_worker, sub, 1);
-
-            } else if (sub->log->topic->state != IM_TOPIC_NEW) {
-                ngx_im_resume_joined(s, sub);
-            }
-        }
+        ngx_im_resume_connected(s);
     }
 
     im_free(subs);
@@ -887,15 +906,35 @@ ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
 }
 
 
+static ngx_int_t
+ngx_im_resume_answer(ngx_im_session_t *s, ngx_im_join_t *join,
+    im_subscribed_t *begin)
+{
+    u_char      uuid[IM_UUID_LEN];
+    im_reply_t  reply;
+
+    ngx_im_session_uuid(s, uuid);
+
+    ngx_im_reply_init(&reply, IM_REPLY_SUBSCRIBE, join->id);
+    reply.session = im_str_set(uuid, IM_UUID_LEN);
+    reply.topic = begin->topic;
+    reply.subs = begin;
+    reply.nsubs = 1;
+
+    begin->data = join->data;
+
+    return join->kind == NGX_IM_JOIN_PUSH
+           ? ngx_im_resume_push(s, &reply, begin)
+           : ngx_im_reply_send(s, &reply);
+}
+
+
 static void
 ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
 {
-    u_char            uuid[IM_UUID_LEN];
     size_t            left;
     im_sub_t         *sub;
-    ngx_int_t         rc;
     uint32_t          id;
-    im_reply_t        reply;
     im_subscribed_t   begin;
 
     sub = join->sub;
@@ -931,20 +970,7 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
     (void) ngx_im_session_set_join(sub, NULL);
     im_sub_live(&ngx_im_worker->hub.logs, sub);
 
-    ngx_im_session_uuid(s, uuid);
-
-    ngx_im_reply_init(&reply, IM_REPLY_SUBSCRIBE, join->id);
-    reply.session = im_str_set(uuid, IM_UUID_LEN);
-    reply.topic = begin.topic;
-    reply.subs = &begin;
-    reply.nsubs = 1;
-
-    begin.data = join->data;
-
-    rc = join->kind == NGX_IM_JOIN_PUSH ? ngx_im_resume_push(s, &reply, &begin)
-                                        : ngx_im_reply_send(s, &reply);
-
-    if (rc == NGX_OK) {
+    if (ngx_im_resume_answer(s, join, &begin) == NGX_OK) {
         ngx_im_resume_announce(s, sub);
     }
 

@@ -108,37 +108,58 @@ ngx_im_subscribe_token(ngx_im_session_t *s, const im_command_t *command)
 }
 
 
+/* Whatever its token or a webhook says.  NGX_DECLINED: *error is why not. */
+static ngx_int_t
+ngx_im_subscribe_can(ngx_im_session_t *s, im_str_t topic,
+    const im_rule_t **rule, im_error_e *error)
+{
+    im_str_t  room;
+
+    if (topic.len < 2 || topic.data[0] != 'r') {
+        *error = IM_ERROR_PERMISSION;
+        return NGX_DECLINED;
+    }
+
+    room = im_str_set(topic.data + 2, topic.len - 2);
+
+    if (!im_name_valid(room)) {
+        *error = IM_ERROR_BAD_REQUEST;
+        return NGX_DECLINED;
+    }
+
+    *rule = im_rules_room(&s->class->conf->main->rules, room);
+
+    if (*rule == NULL) {
+        *error = IM_ERROR_UNKNOWN_CHANNEL;
+        return NGX_DECLINED;
+    }
+
+    if (ngx_im_session_find_sub(s, topic) != NULL) {
+        *error = IM_ERROR_ALREADY;
+        return NGX_DECLINED;
+    }
+
+    if (ngx_im_session_full(s)) {
+        *error = IM_ERROR_LIMIT;
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_im_subscribe_command(ngx_im_session_t *s, const im_command_t *command)
 {
     im_str_t          room;
     im_jwt_t          nothing;
     ngx_int_t         rc;
+    im_error_e        error;
     ngx_uint_t        webhook;
     const im_rule_t  *rule;
 
-    if (command->topic.len < 2 || command->topic.data[0] != 'r') {
-        return ngx_im_reply_error(s, command->id, IM_ERROR_PERMISSION);
-    }
-
-    room = im_str_set(command->topic.data + 2, command->topic.len - 2);
-
-    if (!im_name_valid(room)) {
-        return ngx_im_reply_error(s, command->id, IM_ERROR_BAD_REQUEST);
-    }
-
-    rule = im_rules_room(&s->class->conf->main->rules, room);
-
-    if (rule == NULL) {
-        return ngx_im_reply_error(s, command->id, IM_ERROR_UNKNOWN_CHANNEL);
-    }
-
-    if (ngx_im_session_find_sub(s, command->topic) != NULL) {
-        return ngx_im_reply_error(s, command->id, IM_ERROR_ALREADY);
-    }
-
-    if (ngx_im_session_full(s)) {
-        return ngx_im_reply_error(s, command->id, IM_ERROR_LIMIT);
+    if (ngx_im_subscribe_can(s, command->topic, &rule, &error) != NGX_OK) {
+        return ngx_im_reply_error(s, command->id, error);
     }
 
     if (command->recover || command->last > 0) {
@@ -158,6 +179,7 @@ ngx_im_subscribe_command(ngx_im_session_t *s, const im_command_t *command)
     }
 
     webhook = s->class->conf->webhooks[IM_WEBHOOK_SUBSCRIBE].len > 0;
+    room = im_str_set(command->topic.data + 2, command->topic.len - 2);
 
     /* a private one is for clients with a token */
 
