@@ -225,11 +225,18 @@ ngx_im_unpack_check(ngx_im_unpack_t *u)
 }
 
 
-/* As nginx does with one that it has accepted; its options stay. */
+/*
+ * As nginx does with one that it has accepted; its options stay.  One that
+ * blocks would hold up the worker.
+ */
 static ngx_int_t
 ngx_im_unpack_connection(ngx_im_unpack_t *u, ngx_im_session_t *s)
 {
     ngx_connection_t  *c;
+
+    if (ngx_nonblocking(u->fd) == -1) {
+        return NGX_ERROR;
+    }
 
     c = ngx_get_connection(u->fd, u->w->log);
     if (c == NULL) {

@@ -682,6 +682,7 @@ my %Steps = (
     stale   => \&step_stale,
     sockets => \&step_sockets,
     patience => \&step_patience,
+    blocking => \&step_blocking,
     successor => \&step_successor,
     conf    => \&step_conf,
     log     => sub { step_log('error.log', 1, @_) },
@@ -2852,10 +2853,9 @@ sub step_sockets {
 }
 
 
-# NAME MS: how long a worker waits until the client acknowledges bytes, by
-# pidfd_open, pidfd_getfd and TCP_USER_TIMEOUT
-sub step_patience {
-    my ($name, $ms) = split ' ', $_[0];
+# A worker's end of a client's connection, by pidfd_open and pidfd_getfd.
+sub worker_end {
+    my ($name) = @_;
     my $port = $Clients{$name}{socket}->sockport;
 
     for my $pid (children(nginx_pid())) {
@@ -2870,12 +2870,31 @@ sub step_patience {
             my $peer = getpeername($socket) or next;
             next if sockaddr_family($peer) != AF_INET || (unpack_sockaddr_in($peer))[0] != $port;
 
-            my $has = unpack 'i', getsockopt($socket, 6, 18);
-            return $has == $ms || die "it has $has ms\n";
+            return $socket;
         }
     }
 
     die "no worker has it\n";
+}
+
+
+# NAME MS: how long a worker waits until the client acknowledges bytes, by
+# TCP_USER_TIMEOUT
+sub step_patience {
+    my ($name, $ms) = split ' ', $_[0];
+    my $has = unpack 'i', getsockopt(worker_end($name), 6, 18);
+
+    return $has == $ms || die "it has $has ms\n";
+}
+
+
+# NAME [0]: calls of its worker wait for the client from now on; 0: they don't
+sub step_blocking {
+    my ($name, $is) = split ' ', $_[0];
+    my $end = worker_end($name);
+
+    return $end->blocking == $is || die "they do\n" if defined $is;
+    return defined $end->blocking(1) || die "fcntl: $!\n";
 }
 
 
