@@ -262,7 +262,7 @@ im_handover_late_decode(im_str_t body, im_handover_late_t *late)
 
     if (!late->closes) {
         late->bytes = im_reader_bytes(&r, (size_t) (r.end - r.p));
-        return im_handover_end(&r);
+        return late->bytes.len > 0 ? im_handover_end(&r) : IM_ERROR;
     }
 
     late->reason = im_reader_u8(&r);

@@ -956,6 +956,11 @@ test_late(void **state)
     assert_int_equal(back.closes, 0);
     test_str(back.bytes, "frame");
 
+    /* a send of no bytes is an alert of nginx */
+
+    assert_int_equal(im_handover_late_decode(im_str_set(b.data, 5), &back),
+                     IM_ERROR);
+
     im_buf_reset(&b, 0);
     late.closes = 1;
     late.reason = IM_REASON_KICKED;
