@@ -10,8 +10,8 @@ use lib 't/lib';
 
 use File::Temp qw(tempdir);
 use IO::Socket::UNIX;
+use Test::Im::Stack;
 use Test::More;
-use Time::HiRes qw(sleep);
 
 my $dir = tempdir(CLEANUP => 1);
 my $text = join '', map { slurp("redis/$_.lua") } qw(meta queue route);
@@ -37,11 +37,10 @@ sub start {
         exit(127);
     }
 
-    for (1 .. 200) {
+    Test::Im::Stack::until_true(60, sub {
         $conn = IO::Socket::UNIX->new(Peer => "$dir/redis.sock");
-        last if $conn && (r('PING') // '') eq 'PONG';
-        sleep(0.05);
-    }
+        return $conn && (r('PING') // '') eq 'PONG';
+    }) or die "redis doesn't answer\n";
 }
 
 END {

@@ -6,8 +6,11 @@
 use strict;
 use warnings;
 
+use lib 't/lib';
+
 use File::Temp qw(tempdir);
 use IO::Socket::UNIX;
+use Test::Im::Stack;
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -38,10 +41,9 @@ sub start {
         exit(127);
     }
 
-    for (1 .. 200) {
-        last if ($conn = connected()) && (r('PING') // '') eq 'PONG';
-        sleep(0.05);
-    }
+    Test::Im::Stack::until_true(60, sub {
+        ($conn = connected()) && (r('PING') // '') eq 'PONG';
+    }) or die "redis doesn't answer\n";
 }
 
 END {
