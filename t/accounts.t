@@ -374,7 +374,7 @@ redis: EXISTS im:{13}:l:i:127.0.0.1 im:{13}:l:r:127.0.0.1 => ^2$
 === TEST 17: as many passwords as may wait
 --- websocket
 stop: logic
-start: logic --hash-queue=1 --hash-cost=3 --register-limit=0 --address-limit=0
+start: logic --hash-queue=1 --hash-cost=6 --register-limit=0 --address-limit=0
 until: /im/health ^200
 same: 8 POST /v1/user/login {"UserName":"many","Password":"secret1"} => 1-7 \A\{"code":-1002,
 same: 8 POST /v1/user/login {"UserName":"many","Password":"secret1"} => 1-7 \A\{"code":-11,"msg":"系统异常","data":\{\}\}
@@ -393,7 +393,10 @@ redis: DEL im:{13}:l:i:127.0.0.1
 http: POST /v1/user/login 200 {"UserName":"race","Password":"secret1"} => "code":0,
 await: HGET im:{12}:a:race hash => ^\$y\$jAT\$
 http: POST /v1/user/login 200 {"UserName":"race","Password":"secret1"} => "code":0,
-ask: POST /v1/user/login {"UserName":"slow","Password":"secret2"}
+stop: logic
+start: logic --hash-cost=9
+until: /im/health ^200
+ask: :$TEST_NGINX_IM_HTTP POST /v1/user/login {"UserName":"slow","Password":"secret2"}
 await: KEYS im:{*}:l:[pt]:slow* => .
 stop: logic
 answer: 200 \A\{"code":-1002,

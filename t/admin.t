@@ -77,7 +77,7 @@ d: recv op 4
 reload:
 until: /im/nodes "node":"test-1","state":"live","sessions":\d+,"workers":\[[^\]]*"state":"draining"[^\]]*"state":"live"|"node":"test-1","state":"live","sessions":\d+,"workers":\[[^\]]*"state":"live"[^\]]*"state":"draining"
 d: close 1000
-until: 30 /im/nodes "node":"test-1","state":"live","sessions":0,"workers":\[\{"worker":"test-1.0.\w+","state":"live"[^\]]*\{"worker":"test-1.1.\w+","state":"live"[^{]*\{\}[^{]*\}\]
+until: /im/nodes "node":"test-1","state":"live","sessions":0,"workers":\[\{"worker":"test-1.0.\w+","state":"live"[^\]]*\{"worker":"test-1.1.\w+","state":"live"[^{]*\{\}[^{]*\}\]
 --- no_error_log
 [alert]
 
@@ -151,7 +151,7 @@ stop: logic
 --- websocket
 until: /im/nodes ^200
 kill: redis
-until: 14 /im/nodes ^503\b.*"code":503
+until: /im/nodes ^503\b.*"code":503
 until: /im/rooms ^503
 until: /im/bans ^503
 start: redis

@@ -104,7 +104,7 @@ END {
 }
 
 
-sub until_true { return Test::Im::Stack::until_true(15, @_) }
+sub until_true { return Test::Im::Stack::until_true(60, @_) }
 
 
 # (status, body, head) of a request with TLS, whose certificate is checked

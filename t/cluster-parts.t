@@ -186,7 +186,7 @@ sub im_client {
 sub im_got {
     my ($c, $number) = @_;
 
-    return until_true(30, sub {
+    return until_true(60, sub {
         my $frame = $c->next_message(time() + 0.05);
         die "the client of im is closed\n" if $c->{eof};
         $frame && $frame->{payload} =~ /"n":$number\b/;
@@ -280,7 +280,7 @@ got_all($c, $_, "$_ arrives") for values %room;
 # one of three masters dies
 
 $set->crash($victim);
-ok(until_true(20, sub { (push_to($dead))[0] == 503 }),
+ok(until_true(60, sub { (push_to($dead))[0] == 503 }),
    'rooms of a dead master: 503');
 
 my ($status, $answer, $head) = push_to($dead);
@@ -327,7 +327,7 @@ ok(subscribe($in, $alive)->{subscribe}, 'and joins a room');
 my $waits = im_client($dead);
 my $joins = im_client($alive);
 
-ok(until_true(30, sub {
+ok(until_true(60, sub {
        my ($code, $body) = $stack->http(1, 'GET', "/im/rooms/$alive");
        $body =~ /"count":4\b/;
    }), 'a client of im joins a room');
@@ -343,11 +343,11 @@ like(($stack->http(1, 'GET', '/im/status'))[1],
      qr/"link":"degraded","away":[1-9]/, 'the status says it');
 
 $set->start($victim);
-ok(until_true(30, sub { (push_to($dead))[0] == 200 }), 'it is back');
+ok(until_true(60, sub { (push_to($dead))[0] == 200 }), 'it is back');
 got_all($c, $dead, 'and nothing is lost');
-ok(until_true(30, sub { subscribe($late, $dead)->{subscribe} }),
+ok(until_true(60, sub { subscribe($late, $dead)->{subscribe} }),
    'the new client joins it');
-ok(until_true(30, sub {
+ok(until_true(60, sub {
        my ($code, $body) = $stack->http(1, 'GET', "/im/rooms/$dead");
        $body =~ /"count":3\b/;
    }), 'and the client of im that waited');
@@ -359,7 +359,7 @@ is(($stack->http(1, 'POST', '/im/push', $json->encode({ users => [ $user ],
                                                         data => { n => 1 } })))[0],
    200, 'a push to it');
 ok(listen_until($in, 30, sub { $in->{got}{"#$user"} }), 'arrives');
-ok(until_true(30, sub {
+ok(until_true(60, sub {
        my ($code, $body) = $stack->http(1, 'GET', '/im/status');
        $body =~ /"link":"up","away":0/ && $body !~ /"link":"d/;
    }), 'all is well');
@@ -368,13 +368,13 @@ ok(until_true(30, sub {
 # the master of the registry dies: leases can't be renewed
 
 $set->crash($registry);
-ok(until_true(20, sub { (push_to($room{$registry}))[0] == 503 }),
+ok(until_true(60, sub { (push_to($room{$registry}))[0] == 503 }),
    'the registry and its rooms are away');
 
 is((push_to($alive))[0], 200, 'a room of another master goes on');
 got_all($c, $alive, 'a message arrives');
 
-ok(until_true(30, sub { status_of('GET', '/im/online') == 503 }),
+ok(until_true(60, sub { status_of('GET', '/im/online') == 503 }),
    'leases are over: who is online is not known');
 
 for my $room ($alive, $dead) {
@@ -387,9 +387,9 @@ my $new = client();
 ok(subscribe($new, $alive)->{subscribe}, 'a new client joins a room');
 
 $set->start($registry);
-ok(until_true(30, sub { (push_to($room{$registry}))[0] == 200 }),
+ok(until_true(60, sub { (push_to($room{$registry}))[0] == 200 }),
    'the registry is back');
-ok(until_true(30, sub { status_of('GET', '/im/online') == 200 }),
+ok(until_true(60, sub { status_of('GET', '/im/online') == 200 }),
    'who is online is known');
 
 for my $room (values %room) {
@@ -401,11 +401,11 @@ for my $room (values %room) {
 # one master after the other, until none is left
 
 $set->crash($registry);
-ok(until_true(20, sub { (push_to($room{$registry}))[0] == 503 }),
+ok(until_true(60, sub { (push_to($room{$registry}))[0] == 503 }),
    'the registry is away again');
 is(status_of('GET', '/im/health'), 200, 'health: others take pushes');
 $set->crash($set->running);
-ok(until_true(20, sub { status_of('GET', '/im/health') == 503 }),
+ok(until_true(60, sub { status_of('GET', '/im/health') == 503 }),
    'health: none does');
 
 is(scalar($stack->alerts), 0, 'no alerts');

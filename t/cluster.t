@@ -35,7 +35,7 @@ END {
 
 
 sub until_true {
-    return Test::Im::Stack::until_true(20, $_[0]);
+    return Test::Im::Stack::until_true(60, $_[0]);
 }
 
 

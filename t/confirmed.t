@@ -182,7 +182,7 @@ sub partly {
            "$_->{topic} of $master{$_->{topic}}");
     }
 
-    Test::Im::Stack::until_true(20, sub {
+    Test::Im::Stack::until_true(60, sub {
         ($status, $body) = $stack->http(1, 'POST', '/im/push', $push);
         return $status == 200 && $body !~ /5031/;
     });

@@ -273,7 +273,7 @@ sub runs {
 
 sub until_true {
     my ($code) = @_;
-    my $end = time() + 30;
+    my $end = time() + 60;
 
     while (time() < $end) {
         return 1 if $code->();

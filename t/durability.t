@@ -37,7 +37,7 @@ http: POST /im/push 200 {"id":"a","rooms":["1"],"durability":"memory","data":2} 
 http: POST /im/push 200 {"id":"b","rooms":["1"],"durability":"replica","data":4} => "seq":4\b
 redis: :$TEST_NGINX_IM_REPLICA EVAL local\_n=0\_for\__,k\_in\_ipairs(redis.call('KEYS','im:*:r:1:h'))\_do\_n=n+redis.call('XLEN',k)\_end\_return\_n 0 => ^4$
 output: logic \[notice\].*pushes with durability=replica are accepted again
-until: 20 /im/health ^200 (?!.*replicas online)
+until: /im/health ^200 (?!.*replicas online)
 output: logic redis' settings are as they should be again
 --- no_error_log
 [alert]
@@ -72,7 +72,7 @@ http: POST /im/push 200 {"id":"s","rooms":["3"],"durability":"replica","data":3}
 start: replica2
 await: INFO replication => (?s)state=online.*state=online
 until: POST /im/push {"id":"1","rooms":["4"],"durability":"replica","data":1} => ^200 .*"seq":1\b
-until: 20 /im/health ^200 .*redis has 2 replicas online.*--replicas=2
+until: /im/health ^200 .*redis has 2 replicas online.*--replicas=2
 pause: replica2
 http: POST /im/push 503 {"id":"2","rooms":["4"],"durability":"replica","data":2} => "code":5031,.*: 1 of 2 replicas have it
 kill: replica2
@@ -82,7 +82,7 @@ stop: logic
 start: logic --replicas=2
 until: /im/health ^200
 http: POST /im/push 503 {"id":"3","rooms":["4"],"durability":"replica","data":3} => "code":5031,.*: 1 of 2 replicas have it
-until: 20 /im/health ^200 .*redis has 1 of 2 replicas online
+until: /im/health ^200 .*redis has 1 of 2 replicas online
 start: replica2
 await: INFO replication => (?s)state=online.*state=online
 until: POST /im/push {"id":"3","rooms":["4"],"durability":"replica","data":3} => ^200 .*"seq":3\b

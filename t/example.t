@@ -53,7 +53,7 @@ sub sh {
 
 sub until_true {
     my ($code) = @_;
-    my $end = time() + 15;
+    my $end = time() + 60;
 
     while (time() < $end) {
         return 1 if $code->();

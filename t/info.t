@@ -145,7 +145,7 @@ b: info {"u1":"Ann","u2":"Bob"}
 a: info {"u1":"Ann","u2":"Bob"}
 g: info {"u1":"Ann","u2":"Bob"}
 kill: nginx2
-a: info 25 {"u1":"Ann"}
+a: info {"u1":"Ann"}
 g: info {"u1":"Ann"}
 --- no_error_log
 [error]

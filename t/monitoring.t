@@ -69,7 +69,7 @@ my %before;
 # Repeated, until it is so.
 sub until_ok {
     my ($name, $code) = @_;
-    my $end = time() + 15;
+    my $end = time() + 60;
     my $ok;
 
     sleep(0.05) until ($ok = $code->()) || time() > $end;

@@ -22,7 +22,7 @@ sub rewrite {
     my (@commands) = @_;
 
     $redis->commands('redis1', @commands, [ 'BGREWRITEAOF' ]);
-    $redis->wait_until(20, 'the AOF is rewritten', sub {
+    $redis->wait_until(60, 'the AOF is rewritten', sub {
         my $info = $redis->command('redis1', 'INFO', 'persistence');
         $info =~ /aof_rewrite_in_progress:0/
             && $info =~ /aof_rewrite_scheduled:0/;
@@ -69,7 +69,7 @@ spew("$redis->{dir}/nodes", $nodes);
 like($nodes, qr/ connected 946 7926$/, 'it has the slots of its keys');
 $redis->command('redis1', 'CLUSTER', 'ADDSLOTSRANGE',
                 split ' ', `$how $redis->{dir}/nodes`);
-$redis->wait_until(10, 'all slots are served', sub {
+$redis->wait_until(60, 'all slots are served', sub {
     my $info = $redis->command('redis1', 'CLUSTER', 'INFO');
     $info =~ /cluster_state:ok/ && $info =~ /slots_ok:16384/;
 });

@@ -71,7 +71,7 @@ sub all_say {
     my ($what, $re) = @_;
 
     for my $name (@programs) {
-        ok(Test::Im::Stack::until_true(15, sub { wrote($name) =~ $re }),
+        ok(Test::Im::Stack::until_true(60, sub { wrote($name) =~ $re }),
            "$name: $what") or diag(wrote($name));
     }
 }
@@ -142,7 +142,7 @@ ended('an unknown name');
 service('!');
 $stack->start(grep { $_ ne 'nginx' } $stack->all);
 ($status, $body) = (0, '');
-Test::Im::Stack::until_true(15, sub {
+Test::Im::Stack::until_true(60, sub {
     wrote('logic') =~ /its name could not be looked up in time/;
 });
 like(wrote('logic'), qr/its name could not be looked up in time/,
@@ -153,7 +153,7 @@ names('!');
 $stack->stop('KILL', 'redis');
 $stack->{redis}[-1] = '127.0.0.2';
 $stack->start('redis');
-ok(Test::Im::Stack::until_true(15, sub {
+ok(Test::Im::Stack::until_true(60, sub {
     ($status, $body) = $stack->http(1, 'GET', '/im/status');
     my $down = () = $body =~ /"link":"down"/g;
     $down == 2;

@@ -332,7 +332,7 @@ $client->handshake('/ws');
 $client->write(Test::Im::Client::frame(1,
     $json->encode({ auth => $token, roomId => 1 })));
 
-Test::Im::Stack::until_true(30, sub {
+Test::Im::Stack::until_true(60, sub {
     my $rooms = ask($operations{rooms})->{value}{data}{rooms};
 
     return $rooms && @$rooms;
@@ -491,7 +491,7 @@ for (@faults) {
 # Redis is away
 
 $stack->stop('TERM', 'redis');
-Test::Im::Stack::until_true(30, sub {
+Test::Im::Stack::until_true(60, sub {
     ask($operations{health})->{status} == 503;
 });
 

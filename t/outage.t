@@ -39,7 +39,7 @@ sub news {
 # Repeated, until it is so.
 sub until_ok {
     my ($name, $code) = @_;
-    my $end = time() + 30;
+    my $end = time() + 60;
     my $last;
 
     sleep(0.05) until ($last = $code->()) && !ref $last || time() > $end;

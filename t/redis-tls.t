@@ -60,7 +60,7 @@ sub all_say {
     my ($what, $re) = @_;
 
     for my $name (@programs) {
-        ok(Test::Im::Stack::until_true(15, sub { wrote($name) =~ $re }),
+        ok(Test::Im::Stack::until_true(60, sub { wrote($name) =~ $re }),
            "$name: $what") or diag(wrote($name));
     }
 }
@@ -117,7 +117,7 @@ sub refused {
 
     # after some attempts
     my ($status, $body);
-    Test::Im::Stack::until_true(15, sub {
+    Test::Im::Stack::until_true(60, sub {
         ($status, $body) = $stack->http(1, 'GET', '/im/health');
         $body =~ $re;
     });

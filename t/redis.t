@@ -85,7 +85,7 @@ kill: redis
 wipe: redis
 start: redis
 until: /im/health ^200
-until: 20 /im/rooms/3 "count":\s*1\b
+until: /im/rooms/3 "count":\s*1\b
 push: room 3 2
 a: recv msg 2
 a: silent

@@ -70,7 +70,7 @@ sub ready {
 
     start(%env);
 
-    my $end = time() + 30;
+    my $end = time() + 60;
     sleep 0.1 until slurp("$dir/log") =~ /^ready:.*\n(?:.*\n)*\z/m
                     && (!$env{COMPAT} || slurp("$dir/log") =~ /^they find:.*\n/m)
                     || time() > $end;
@@ -207,7 +207,7 @@ my @pids = slurp("$dir/run/pids") =~ /^(\d+) /mg;
 is(scalar @pids, 4, 'four processes');
 kill 'TERM', $pid;
 waitpid($pid, 0);
-my $end = time() + 20;
+my $end = time() + 60;
 sleep 0.1 until !grep({ kill 0, $_ } @pids) || time() > $end;
 is(scalar(grep { kill 0, $_ } @pids), 0, 'SIGTERM to make ends all of them');
 ok(!-e "$dir/run/pids", 'in their order');

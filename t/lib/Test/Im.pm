@@ -105,7 +105,7 @@ preload() if $ENV{IM_PRELOAD};
 Test::Nginx::Socket::log_level('info');
 Test::Nginx::Socket::no_shuffle();
 Test::Nginx::Socket::no_long_string();
-Test::Nginx::Socket::timeout(10);
+Test::Nginx::Socket::timeout($Limit);
 Test::Nginx::Socket::worker_connections(512);
 Test::Nginx::Socket::add_block_preprocessor(\&prepare);
 Test::Nginx::Socket::add_response_body_check(\&scenario);
@@ -201,7 +201,7 @@ sub stop_nginx {
 
     for my $signal (qw(QUIT TERM KILL)) {
         kill $signal, $signal eq 'KILL' ? @pids : $pid;
-        return if until_true(5, sub { !grep { alive($_) } @pids });
+        return if until_true($Limit, sub { !grep { alive($_) } @pids });
         $Test->diag("nginx ($pid) ignores SIG$signal");
     }
 }
@@ -475,7 +475,7 @@ sub stop {
     unlink "$Dir/$name.sock" if $name eq 'redis';
 
     # the next test must not meet a worker at its port
-    until_true(10, sub { !grep { alive($_) } @children });
+    until_true($Limit, sub { !grep { alive($_) } @children });
 
     die sprintf("%s ended with status %d, signal %d: %s\n", $name,
                 $status >> 8, $status & 127, tail("$Dir/$name.log"))
@@ -595,7 +595,7 @@ sub http {
 sub http_send {
     my ($port, $method, $path, $body, @headers) = @_;
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-        PeerPort => $port, Timeout => 5) or return;
+        PeerPort => $port, Timeout => $Limit) or return;
 
     $body = '' unless defined $body;
     unshift @headers, 'Content-Type: ' . ($body =~ /\A\s*[\[{]/
@@ -1272,7 +1272,7 @@ sub client_send_big {
 
 sub client_recv_big {
     my ($client, $n) = @_;
-    my $frame = $client->next_message(deadline(30)) or die "nothing came\n";
+    my $frame = $client->next_message(deadline()) or die "nothing came\n";
 
     die "opcode $frame->{opcode}, " . length($frame->{payload}) . " bytes\n"
         if $frame->{opcode} != 2 || length $frame->{payload} != $n;
@@ -2195,7 +2195,7 @@ sub step_raw {
     my ($bytes, $re) = $arg =~ /\A(.*) => (.*)\z/s
         or die "BYTES => REGEX\n";
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-        PeerPort => $port, Timeout => 5) or die "connect: $!\n";
+        PeerPort => $port, Timeout => $Limit) or die "connect: $!\n";
     my ($answer, $end) = ('', Time::HiRes::time() + $Limit);
 
     $bytes =~ s/\\r/\r/g;

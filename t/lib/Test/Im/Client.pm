@@ -24,7 +24,7 @@ sub new {
     if ($args{tls}) {
         require IO::Socket::SSL;
         $socket = IO::Socket::SSL->new(PeerAddr => '127.0.0.1',
-            PeerPort => $args{port}, SSL_verify_mode => 0, Timeout => 10,
+            PeerPort => $args{port}, SSL_verify_mode => 0, Timeout => 30,
             $args{from} ? (LocalAddr => $args{from}) : (),
             $args{cert} ? (SSL_cert_file => "$args{cert}.pem",
                            SSL_key_file => "$args{cert}.key") : ());
@@ -33,7 +33,7 @@ sub new {
 
     } else {
         $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-            PeerPort => $args{port}, Proto => 'tcp', Timeout => 10,
+            PeerPort => $args{port}, Proto => 'tcp', Timeout => 30,
             LocalAddr => $args{from})
             or die "connect to $args{port}: $!\n";
     }
@@ -41,7 +41,7 @@ sub new {
     binmode $socket;
 
     return bless { socket => $socket, in => '', eof => 0, tls => $args{tls},
-                   port => $args{port}, timeout => $args{timeout} || 10,
+                   port => $args{port}, timeout => $args{timeout} || 30,
                    opened => Time::HiRes::time() },
                  $class;
 }

@@ -106,7 +106,7 @@ sub wrote {
 
 sub until_true {
     my ($code) = @_;
-    my $end = time() + 15;
+    my $end = time() + 60;
 
     while (1) {
         return 1 if $code->();

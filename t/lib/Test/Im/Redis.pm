@@ -31,6 +31,9 @@ use Test::Im::File qw(slurp spew);
 use Test::Im::Net;
 use Test::Im::Ports qw(more_ports);
 
+# seconds; how long matters only where what is waited for never comes
+my $Limit = 60;
+
 my $Slots = 16384;
 my $Master = 'mymaster';        # what the sentinels call it
 my $Keyless = qr/\A(?:CLIENT|CONFIG|DBSIZE|DEBUG|FLUSH\w+|INFO|PING|ROLE|SCRIPT|
@@ -353,7 +356,7 @@ sub await {
     my ($self, $name) = @_;
     my $pid = $self->{pids}{$name};
 
-    until_true(30, sub {
+    until_true($Limit, sub {
         my $answer = eval { $self->command($name, 'PING') };
         defined $answer && $answer eq 'PONG'
             || waitpid($pid, POSIX::WNOHANG()) != 0;
@@ -413,7 +416,7 @@ sub form {
         my $master = $self->first_master($name) or next;
         my $id = $self->id($master);
 
-        $self->wait_until(15, "$name knows $master", sub {
+        $self->wait_until($Limit, "$name knows $master", sub {
             eval { $self->command($name, 'CLUSTER', 'REPLICATE', $id) };
         });
     }
@@ -480,7 +483,7 @@ sub reap {
     my ($self, $name) = @_;
     my $pid = delete $self->{pids}{$name};
 
-    until_true(20, sub { waitpid($pid, POSIX::WNOHANG()) != 0 })
+    until_true($Limit, sub { waitpid($pid, POSIX::WNOHANG()) != 0 })
         or die "$name doesn't end\n";
 
     return $?;
@@ -521,7 +524,7 @@ sub end {
 
 # commands, by the unix socket of a server, where no TLS is and no net
 
-# Its answer; dies where that is an error, or where there is none in 5 seconds.
+# Its answer; dies where that is an error, or where there is none.
 sub command {
     my ($self, $name, @args) = @_;
     my ($answer) = $self->commands($name, \@args);
@@ -545,7 +548,7 @@ sub commands {
     local $SIG{ALRM} = sub { die "$name is silent\n" };
 
     my @answers = eval {
-        alarm 5;
+        alarm $Limit;
         print $socket map { request(@$_) } @commands;
         my @all = map { reply($name, $socket) } @commands;
         alarm 0;
@@ -907,7 +910,7 @@ sub until_healed {
     my ($self, $seconds) = @_;
     my $why;
 
-    until_true($seconds || 30, sub { ($why = $self->unhealed) eq '' })
+    until_true($seconds || $Limit, sub { ($why = $self->unhealed) eq '' })
         or die "Redis isn't whole: $why\n";
 
     delete $self->{owners};
@@ -930,14 +933,14 @@ sub until_replaced {
     my ($self, $name, $seconds) = @_;
 
     if ($self->{kind} eq 'sentinel') {
-        return $self->wait_until($seconds || 30, "another than $name is announced",
+        return $self->wait_until($seconds || $Limit, "another than $name is announced",
             sub { my $now = $self->announced; defined $now && $now ne $name });
     }
 
     my @slots = @{$self->{owned}{$name} || []}
         or die "owned($name) was not asked before\n";
 
-    return $self->wait_until($seconds || 30, "another than $name has its slots",
+    return $self->wait_until($seconds || $Limit, "another than $name has its slots",
         sub {
             my @owners = $self->owners;
             !grep { $owners[$_] eq '' || $owners[$_] eq $name } @slots;
@@ -1044,7 +1047,7 @@ sub unassign {
     my ($self, $slot) = @_;
     my $rounds = 0;
 
-    $self->wait_until(15, "slot $slot has no owner", sub {
+    $self->wait_until($Limit, "slot $slot has no owner", sub {
         my @had = grep {
             my ($answer) = $self->commands($_, [ 'CLUSTER', 'DELSLOTS', $slot ]);
             ref $answer ? 0 : 1;

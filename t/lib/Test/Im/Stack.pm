@@ -301,7 +301,7 @@ sub daemon {
     unlink $self->node($name) . '/nginx.pid';
     system($self->nginx($name), '-g', 'daemon on;') == 0
         or die "$name doesn't start\n";
-    until_true(30, sub { $self->pid($name) }) or die "$name has no pid\n";
+    until_true($Limit, sub { $self->pid($name) }) or die "$name has no pid\n";
 
     return $self->started($name, $self->pid($name));
 }
@@ -488,7 +488,7 @@ sub kill_worker {
 
     kill 'KILL', $newest;
 
-    return until_true(10, sub { grep { !$before{$_} } $self->workers($name) })
+    return until_true($Limit, sub { grep { !$before{$_} } $self->workers($name) })
         || die "no new worker\n";
 }
 
@@ -499,7 +499,7 @@ sub reload {
 
     $self->signal('HUP', $name);
 
-    until_true(10, sub { grep { !$before{$_} } $self->workers($name) })
+    until_true($Limit, sub { grep { !$before{$_} } $self->workers($name) })
         or die "no new workers\n";
 }
 
@@ -623,11 +623,11 @@ sub keys {
 sub http {
     my ($self, $n, $method, $path, $body) = @_;
     my $socket = delete $self->{kept}{$n};
-    my $end = time() + 20;
+    my $end = time() + $Limit;
     my $bytes = '';
 
     $socket ||= IO::Socket::INET->new(PeerAddr => $self->{address},
-        PeerPort => $self->{port} + $n - 1, Timeout => 5)
+        PeerPort => $self->{port} + $n - 1, Timeout => $Limit)
         or return (0, '', '');
 
     my $key = defined $self->{key} ? "X-API-Key: $self->{key}\r\n" : '';

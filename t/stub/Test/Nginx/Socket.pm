@@ -276,11 +276,11 @@ sub start_nginx {
     bail_out("$name: nginx doesn't start:\n"
              . slurp("$Root/logs/error.log")) if $status != 0;
 
-    until_true(10, sub { slurp("$Root/logs/nginx.pid") =~ /\A(\d+)\n/ })
+    until_true(60, sub { slurp("$Root/logs/nginx.pid") =~ /\A(\d+)\n/ })
         or bail_out("$name: nginx wrote no pid file");
     ($Pid) = slurp("$Root/logs/nginx.pid") =~ /(\d+)/;
 
-    until_true(10, sub {
+    until_true(60, sub {
         IO::Socket::INET->new(PeerAddr => '127.0.0.1',
                               PeerPort => $ClientPort);
     }) or bail_out("$name: nothing listens on port $ClientPort:\n"
@@ -306,7 +306,7 @@ sub stop_nginx {
 
     $Pid = undef;
 
-    for my $try ([ QUIT => 5 ], [ TERM => 3 ], [ KILL => 3 ]) {
+    for my $try ([ QUIT => 30 ], [ TERM => 30 ], [ KILL => 30 ]) {
         my ($signal, $seconds) = @$try;
 
         kill $signal, $signal eq 'KILL' ? @pids : $pid;
@@ -396,10 +396,14 @@ sub run_requests {
         Time::HiRes::sleep(0.045);
 
         my $file = "$Root/logs/error.log";
-        my @lines = log_lines($file, $Seen);
-        $Seen = -s $file || 0;
+        my (@lines, @access);
 
-        my @access = log_lines("$Root/logs/access.log", 0);
+        until_true($Timeout, sub {
+            @lines = log_lines($file, $Seen);
+            @access = log_lines("$Root/logs/access.log", 0);
+            logged($block, \@lines, \@access);
+        });
+        $Seen += length join '', @lines;
 
         check_log_sections($block, $label, \@lines, \@access);
     }
@@ -701,6 +705,22 @@ sub matches {
     my ($line, $pattern) = @_;
 
     return ref $pattern ? $line =~ $pattern : index($line, $pattern) >= 0;
+}
+
+
+# All lines are there that a block waits for.
+sub logged {
+    my ($block, $lines, $access) = @_;
+
+    for ([ scalar $block->error_log, $lines ], [ scalar $block->access_log, $access ]) {
+        my ($value, $has) = @$_;
+
+        for my $pattern (patterns($value)) {
+            return 0 unless grep { matches($_, $pattern) } @$has;
+        }
+    }
+
+    return 1;
 }
 
 
