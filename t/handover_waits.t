@@ -173,7 +173,7 @@ my @rows = (
             $m->{silent} = 1;
             $stack->signal('STOP', 'redis');
             $m->say('go');
-            $m->pump(4);
+            $m->pump(2);
             $stack->signal('CONT', 'redis');
             $m->{silent} = 0;
             $m->await_gone($old);
