@@ -3170,8 +3170,9 @@ sub step_unlogged {
 sub step_logged {
     my ($n, $re) = split ' ', $_[0], 2;
     my $path = $re =~ s/\A(\w+\.log) // ? Test::Nginx::Socket::server_root() . "/logs/$1" : error_log();
-    my @lines = grep { /$re/ } split /\n/, slurp($path);
+    my @lines;
 
+    until_true($Limit, sub { @lines = grep { /$re/ } split /\n/, slurp($path); @lines >= $n });
     die scalar(@lines) . " lines:\n" . join("\n", @lines) . "\n"
         if @lines != $n;
 
