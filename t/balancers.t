@@ -159,7 +159,7 @@ sub join_room {
     die "$at: $status\n" if $status != 101;
     $client->write(Test::Im::Client::frame(1,
         qq({"auth":"$token","roomId":1})));
-    $client->next_message(time() + 10) or die "$at: no answer\n";
+    $client->next_message(time() + 60) or die "$at: no answer\n";
 
     return $client;
 }
@@ -185,7 +185,7 @@ sub sse {
 # Whether a client gets a text soon.
 sub gets {
     my ($client, $text) = @_;
-    my $end = time() + 10;
+    my $end = time() + 60;
 
     while (my $frame = $client->next_message($end)) {
         return 1 if $frame->{payload} =~ /\Q$text\E/;

@@ -87,9 +87,13 @@ sub command {
 sub client {
     my ($secure) = @_;
     my $i = @clients;
-    my $c = Test::Im::Client->new(port => $secure ? $tls : $port, tls => $secure);
+    my $c;
 
-    die "handshake\n" if $c->handshake('/cf') != 101;
+    # a worker that has just come has no Redis yet
+    Test::Im::Stack::until_true(60, sub {
+        $c = Test::Im::Client->new(port => $secure ? $tls : $port, tls => $secure);
+        $c->handshake('/cf') == 101;
+    }) or die "handshake\n";
     my $token = Test::Im::Jwt::token('HS256 hs256 {"sub":"u' . $i % $nusers . '"}');
     command($c, qq("connect":{"token":"$token"}));
     command($c, qq("subscribe":{"channel":"$_"})) for 'big', $i % $nrooms;

@@ -78,7 +78,7 @@ sub delivers {
         $client->handshake('/ws') == 101 or die "no session\n";
         $client->write(Test::Im::Client::frame(1,
                                                '{"auth":null,"roomId":1}'));
-        $client->next_message(Time::HiRes::time() + 10);
+        $client->next_message(Time::HiRes::time() + 60);
     };
 
     ok($open, "$what: a client") or diag($@);
@@ -91,7 +91,7 @@ sub delivers {
 
     my $frame;
     do {
-        $frame = $client->next_message(Time::HiRes::time() + 10);
+        $frame = $client->next_message(Time::HiRes::time() + 60);
     } while ($frame && $frame->{payload} !~ /"$text"/);
     ok($frame, "$what: is delivered");
     $client->shut;
