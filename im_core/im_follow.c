@@ -620,7 +620,7 @@ im_follow_fill(im_route_t *route, im_report_t *report, im_call_e call)
     }
 
     report->nchanges = nchanges;
-    report->most = im_late_most(route);
+    report->most = IM_FOLLOW_CHANGES;
 
     report->notify = route->topic->name[0] == 'r'
                      && (nchanges > 0
@@ -628,8 +628,7 @@ im_follow_fill(im_route_t *route, im_report_t *report, im_call_e call)
                          || ((all || call == IM_CALL_LEAVE)
                              && route->known == IM_KNOWN_MEMBERS));
 
-    report->each = route->upper.presence
-                   && im_min(nchanges, report->most) <= IM_CONTROL_CHANGES_MAX;
+    report->each = route->upper.presence;
 }
 
 
@@ -648,7 +647,7 @@ im_follow_sent(im_route_t *route, const im_report_t *report, im_call_e call)
         return;
     }
 
-    joined = im_route_sent(route, report->nsent);
+    joined = im_route_sent(route, report->nsent) && call == IM_CALL_REPORT;
 
     if (report->renew) {
         route->reported_at = (uint32_t) (route->follow->now / 1000);
@@ -1011,13 +1010,14 @@ im_follow_position(im_route_t *route, const im_reported_t *reply)
 static void
 im_follow_next(im_route_t *route)
 {
+    im_uint_t     most;
     im_follow_t  *follow;
 
     follow = route->follow;
+    most = route->upper.presence ? IM_CONTROL_CHANGES_MAX : IM_FOLLOW_CHANGES;
 
     if (route->compare
-        || (im_route_open(route)
-            && im_route_nchanges(route) >= im_late_most(route)))
+        || (im_route_open(route) && im_route_nchanges(route) >= most))
     {
         im_route_queue(route, IM_QUEUE_URGENT);
         return;
@@ -1062,9 +1062,12 @@ im_follow_reported(im_route_t *route, const im_reported_t *reply)
         }
 
     } else if (route->call == IM_CALL_LEAVE) {
-        route->known = IM_KNOWN_NOTHING;
+
+        /* changes that are left go with another leave */
+
+        route->known = im_route_nchanges(route) > 0 ? IM_KNOWN_ROUTE
+                                                    : IM_KNOWN_NOTHING;
         route->notify = IM_NOTIFY_DONE;
-        im_route_forget(route, im_route_nchanges(route));
 
     } else if (route->notify == IM_NOTIFY_OUT) {
         im_follow_notified(route, reply->notified);

@@ -71,14 +71,16 @@ typedef struct {
     uint8_t           all;       /* Redis forgets all members first */
     uint8_t           renew;     /* what Redis has lives on */
     uint8_t           notify;    /* other workers get to know of changes, */
-    uint8_t           each;      /* and which they are */
+    uint8_t           each;      /* and which they are: at most so many that */
+                                 /* aren't quiet as an entry may have */
     uint8_t           leave;     /* the topic has no follower here */
     uint64_t          count;     /* of followers */
     uint64_t          version;
     const im_list_t  *changes;   /* of im_change_t */
     im_uint_t         nchanges;
     im_uint_t         most;      /* of them may go; report() may set fewer */
-    im_uint_t         nsent;     /* set by report(): the first ones went */
+    im_uint_t         nsent;     /* set by report(): the first ones went, */
+                                 /* 1 at least */
 } im_report_t;
 
 

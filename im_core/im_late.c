@@ -92,15 +92,6 @@ im_late_due(const im_route_t *route)
 }
 
 
-im_uint_t
-im_late_most(const im_route_t *route)
-{
-    return route->work != NULL && im_late_presence(route)
-           && (im_late_moving(route) || route->work->nlate > 0)
-           ? IM_CONTROL_CHANGES_MAX : IM_FOLLOW_CHANGES;
-}
-
-
 void
 im_late_tell(im_route_t *route)
 {

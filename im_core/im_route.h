@@ -373,9 +373,6 @@ void im_late_begin(im_route_t *route);
 /* The next change is late. */
 int im_late_due(const im_route_t *route);
 
-/* So many changes may go with a report. */
-im_uint_t im_late_most(const im_route_t *route);
-
 /* Followers get to know of late changes that wait to be reported, */
 void im_late_tell(im_route_t *route);
 

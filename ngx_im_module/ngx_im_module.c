@@ -60,6 +60,7 @@ static const ngx_im_option_t  ngx_im_limit_options[] = {
       "must be from 1 to 65000", NGX_IM_OPTION_ONCE|NGX_IM_OPTION_MAIN, 128 },
     ngx_im_main_limit("new_rooms", NUMBER, 0, 2000, new_rooms),
     ngx_im_main_limit("guest_rooms", NUMBER, 0, 100000, guest_rooms),
+    ngx_im_main_limit("joins", NUMBER, 0, 100000, joins),
     ngx_im_main_limit("budget", NUMBER, 1, 256, budget),
     ngx_im_main_limit("topic_log", SIZE, 16384, 1024 * 1024, log_bytes),
     ngx_im_main_limit("logs", SIZE, 1048576, 256 * 1024 * 1024, logs_bytes),
@@ -942,8 +943,8 @@ ngx_im_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                           "is unknown; there are sessions= per_ip= per_user= "
                           "policy=refuse policy=newest unauthenticated= "
                           "handshakes= signatures= commands= topics= "
-                          "new_rooms= guest_rooms= budget= topic_log= logs= "
-                          "recovery= windows= message= replies= "
+                          "new_rooms= guest_rooms= joins= budget= topic_log= "
+                          "logs= recovery= windows= message= replies= "
                           "auth_timeout= refresh=");
 }
 

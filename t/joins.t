@@ -88,3 +88,31 @@ each: g recv {"op":4,"roomId":8,"count":0,"roomUserInfo":{}}
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 4: of very many joins and leaves some are left out
+--- http_config
+    im_room * presence;
+    im_limit joins=1;
+--- config
+    location = /cf     { im_comet protocol=centrifuge; im_auth none; }
+    location = /status { im_status; }
+--- websocket
+a: open /cf
+a: send {"id":1,"connect":{}}
+a: like "id":1,"connect"
+a: send {"id":2,"subscribe":{"channel":"9","join_leave":true}}
+a: upto "id":2,"subscribe"
+g: many 101=300 /cf
+each: g send {"id":1,"connect":{}}
+each: g like "id":1,"connect"
+pause: worker
+each: g send {"id":2,"subscribe":{"channel":"9"}}
+resume: worker
+each: g like "id":2,"subscribe"
+log: im: some joins or leaves are left out: im_limit joins= is reached; 0 more
+until: /status "joins":[1-9]
+--- no_error_log
+[error]
+[alert]

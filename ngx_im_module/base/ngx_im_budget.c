@@ -50,6 +50,7 @@ static const struct {
     { "guest_rooms", "im_limit guest_rooms=" },
     { "session_rooms", "two times im_limit topics= new rooms in 10 s" },
     { "signatures", "im_limit signatures=" },
+    { "joins", "im_limit joins=" },
     { "closed_for_others",
       "loses its oldest session to a client of another address" },
     { "draining", "this worker ends" },
@@ -310,6 +311,7 @@ ngx_im_budget_refused(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
 {
     size_t            len;
     u_char            addr[NGX_SOCKADDR_STRLEN];
+    const char       *what;
     ngx_uint_t        evicted;
     ngx_im_silence_t *silence;
 
@@ -325,16 +327,20 @@ ngx_im_budget_refused(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
     }
 
     len = peer == NULL || peer->family == AF_UNIX
-          ? (size_t) (ngx_sprintf(addr, peer == NULL ? "a client" : "unix:")
+          ? (size_t) (ngx_sprintf(addr, why == NGX_IM_REFUSED_JOINS
+                                        ? "some joins or leaves"
+                                        : peer == NULL ? "a client" : "unix:")
                       - addr)
           : ngx_inet_ntop(peer->family, (void *) peer->addr, addr,
                           NGX_SOCKADDR_STRLEN);
 
     evicted = (why == NGX_IM_REFUSED_EVICTED);
+    what = evicted ? "" : why == NGX_IM_REFUSED_JOINS ? "are left out: "
+                                                      : "is refused: ";
 
     ngx_log_error(NGX_LOG_WARN, w->log, 0,
                   "im: %*s %s%s%s; %ui more since the last line of this kind",
-                  len, addr, evicted ? "" : "is refused: ",
+                  len, addr, what,
                   ngx_im_budget_reasons[why].text,
                   evicted ? "" : " is reached", silence->n);
 

@@ -81,6 +81,7 @@ typedef enum {
     NGX_IM_REFUSED_ALL_GUEST_ROOMS,
     NGX_IM_REFUSED_SESSION_ROOMS,
     NGX_IM_REFUSED_SIGNATURES,
+    NGX_IM_REFUSED_JOINS,    /* no client: a word of one */
     NGX_IM_REFUSED_EVICTED,  /* closed for a client of another address */
     NGX_IM_LIMITS,
     NGX_IM_REFUSED_DRAINING = NGX_IM_LIMITS,
@@ -139,6 +140,7 @@ typedef struct {
     ngx_uint_t           topics_per_session;   /* topics= */
     ngx_uint_t           new_rooms;            /* a second and worker */
     ngx_uint_t           guest_rooms;          /* of the node */
+    ngx_uint_t           joins;                /* told, a second and room */
     size_t               log_bytes;            /* topic_log=, of one topic */
     size_t               logs_bytes;           /* logs=, of a worker */
     size_t               recovery_bytes;       /* recovery=, of an answer */

@@ -6,31 +6,59 @@
  *
  * Sessions of this worker hear at once of each other.  Other workers get a
  * control entry with the change of members, some time later.  While sessions
- * move, those of this worker hear of each other by that entry, too.  Pushes are
- * hints: of very many changes some are dropped.
+ * move, those of this worker hear of each other by that entry, too.
+ *
+ * n clients that come to a room at once would make n * n pushes: above
+ * im_limit joins= some changes are left out.
  */
 
 #include "ngx_im_presence.h"
+#include "ngx_im_budget.h"
 #include "ngx_im_topic.h"
 #include "ngx_im_reply.h"
 #include "ngx_im_send.h"
 #include "im_id.h"
 
 
-#define NGX_IM_PRESENCE_RATE  200            /* pushes a second, of a room */
+#define NGX_IM_PRESENCE_LEAST  200    /* changes a second, of a room, go */
 
 
-/* Some followers asked for joins and leaves. */
-static int
+/* Followers that asked for joins and leaves. */
+static ngx_uint_t
 ngx_im_presence_wanted(im_topic_t *topic)
 {
-    im_log_t  *log;
+    im_log_t    *log;
+    ngx_uint_t   n;
+
+    n = 0;
 
     for (log = topic->logs; log != NULL; log = log->next) {
-        if (log->nsubs > 0 && im_wire(log->wire).form->presence != NULL) {
-            return 1;
+        if (im_wire(log->wire).form->presence != NULL) {
+            n += log->nsubs;
         }
     }
+
+    return n;
+}
+
+
+static ngx_uint_t
+ngx_im_presence_allowed(ngx_im_worker_t *w, ngx_im_topic_t *t)
+{
+    ngx_uint_t  max;
+
+    max = w->conf->joins;
+
+    if (max > 0) {
+        max /= ngx_max(ngx_im_presence_wanted(t->topic), 1);
+        max = ngx_max(max, NGX_IM_PRESENCE_LEAST);
+    }
+
+    if (ngx_im_rate_take(&t->pushes, max)) {
+        return 1;
+    }
+
+    ngx_im_budget_refused(w, NULL, NGX_IM_REFUSED_JOINS);
 
     return 0;
 }
@@ -65,7 +93,7 @@ ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
 
     t = ngx_im_topic_get(topic);
 
-    if (t == NULL || !ngx_im_rate_take(&t->pushes, NGX_IM_PRESENCE_RATE)) {
+    if (t == NULL || !ngx_im_presence_allowed(w, t)) {
         return;
     }
 

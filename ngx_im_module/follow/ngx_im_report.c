@@ -173,7 +173,8 @@ ngx_im_report_change(ngx_im_worker_t *w, im_buf_t *b,
 
 /*
  * Fills changes, with their bytes one after the other, and gives their number.
- * Those that don't fit go with the next report.
+ * Those that don't fit go with the next report, and so do quiet ones behind
+ * them.
  */
 static ngx_uint_t
 ngx_im_report_changes(ngx_im_worker_t *w, im_buf_t *bytes,
@@ -189,6 +190,11 @@ ngx_im_report_changes(ngx_im_worker_t *w, im_buf_t *bytes,
 
     for (k = 0; k < report->most && q != im_list_sentinel(report->changes); k++)
     {
+        if (n == IM_CONTROL_CHANGES_MAX) {
+            report->most = k;
+            break;
+        }
+
         start = bytes->len;
 
         len = ngx_im_report_change(w, bytes, report,
@@ -216,7 +222,7 @@ ngx_im_report_changes(ngx_im_worker_t *w, im_buf_t *bytes,
 }
 
 
-/* Appends a control entry; without changes where they are too many. */
+/* Appends a control entry. */
 static void
 ngx_im_report_notice(ngx_im_worker_t *w, im_buf_t *b, im_report_t *report)
 {
@@ -477,7 +483,10 @@ ngx_im_report_encode(ngx_im_worker_t *w, im_link_call_t *call,
             im_link_call_z(call, NGX_IM_REPORT_QUEUE);
         }
 
-        if (!report->leave) {
+        if (report->leave) {
+            report->nsent = ngx_min(report->nchanges, report->most);
+
+        } else {
             ngx_im_report_members(w, call, report);
         }
     }

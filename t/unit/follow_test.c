@@ -600,6 +600,10 @@ do_report_one(im_route_t *route, im_report_t *report)
 
     call = call_new(CALL_REPORT, route, report->topic);
 
+    if (report->leave) {
+        report->nsent = im_min(report->nchanges, 3);
+    }
+
     for (q = im_list_first(report->changes);
          q != im_list_sentinel(report->changes) && !report->leave
          && report->nsent < 3;

@@ -665,6 +665,10 @@ do_report(void *ctx, im_route_t **routes, im_report_t *reports, im_uint_t n)
         {
             notice_add(&call->notice, &reports[i],
                        im_list_data(q, im_change_t, link));
+
+            if (++reports[i].nsent == 3) {
+                break;
+            }
         }
 
         call->notice.from = call->w;
