@@ -479,8 +479,8 @@ until: /status "sessions":2\\b
 
 === TEST 16: what a session owes, the next one of its address waits for
 --- http_config
-    im_per_address frames=640;
-    im_limit       commands=0 message=1m;
+    im_per_address frames=320;
+    im_limit       commands=0 message=1m auth_timeout=60s;
 --- config
     location = /cf   { im_comet protocol=centrifuge; im_auth none; }
     location = /status { im_status; }
