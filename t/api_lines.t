@@ -67,7 +67,7 @@ http: POST /api/history 200 {"channel":"1"} => "offset":5\}
 start: logic --max-targets=2
 until: /im/health ^200
 http: POST /api 200 {"method":"info"}{"method":"info"} => ^\{"result".*\}\n\{"result".*\}\n$
-http: POST /api 413 {"method":"info"}{"method":"info"}{"method":"info"} => too many
+http: POST /api 413 {"method":"info"}{"method":"info"}{"method":"info"} => \\"body\\" may have 2 elements at most
 stop: logic
 --- no_error_log
 [alert]

@@ -65,8 +65,8 @@ a: close
 === TEST 3: what is refused
 --- websocket
 http: POST /call 400 {"call":"publish","room":"1"} => no data
-http: POST /call 400 {"call":"publish","data":1} => room name
-http: POST /call 400 {"call":"publish","room":"a\u0001","data":1} => room name
+http: POST /call 400 {"call":"publish","data":1} => the room \\"\\" is not a valid name
+http: POST /call 400 {"call":"publish","room":"a\u0001","data":1} => the room \\".*\\" is not a valid name
 http: POST /call 400 {"call":"publish","room":"1","data":1,"user":"\u0000"} => sender
 http: POST /call 400 {"call":"publish","room":"1","data":1,"name":"\u0007"} => sender
 http: POST /call 400 {"call":"publish","room":"1","data":1,"session":"\n"} => sender

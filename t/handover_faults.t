@@ -47,8 +47,9 @@ sub judge {
     is_deeply([ $m->cut ], [ sort @$cut ], "$name: " . @$cut . ' sessions are closed, ' . (names() - @$cut) . ' stay');
     is_deeply([ $m->faults ], [], "$name: no message is lost or doubled");
 
-    # a machine may be as slow as that in any row
-    my @lines = grep { !/the lease had lapsed/ } $m->lines;
+    # a machine may be as slow as that in any row, and a worker that has just begun to
+    # listen may end before it accepts
+    my @lines = grep { !/the lease had lapsed|said nothing for 5 s; 0 sessions were in flight/ } $m->lines;
     for my $re (@expected) {
         ok(scalar(grep { /$re/ } @lines), "$name: the log has $re");
         @lines = grep { !/$re/ } @lines;

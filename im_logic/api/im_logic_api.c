@@ -367,7 +367,8 @@ im_logic_api_lines(im_logic_api_t *api)
     }
 
     if (n > api->logic->conf.max_targets) {
-        api->bad = "the body has too many elements";
+        api->bad = im_logic_json_most(api->r, im_str_z("body"),
+                                      api->logic->conf.max_targets);
         return IM_ERROR;
     }
 

@@ -111,6 +111,20 @@ im_logic_json_name(im_daemon_request_t *r, const char *path, im_str_t name)
 }
 
 
+const char *
+im_logic_json_most(im_daemon_request_t *r, im_str_t list, im_uint_t max)
+{
+    im_buf_t  *b;
+
+    b = im_daemon_buf(r, IM_LOGIC_JSON_WHY);
+    im_logic_print(b, "%j may have %u %z", list, (uint64_t) max,
+                   im_logic_json_many);
+    im_buf_add_u8(b, '\0');
+
+    return im_logic_json_text(b);
+}
+
+
 /* NULL: the member has the type of its field. */
 static const char *
 im_logic_json_type(im_daemon_request_t *r, const char *path,
@@ -148,18 +162,14 @@ im_logic_json_type(im_daemon_request_t *r, const char *path,
         return im_json_no_memory;
     }
 
-    b = im_daemon_buf(r, IM_LOGIC_JSON_WHY);
-
     if (why == im_json_too_many) {
         list = (void *) ((u_char *) dst + field->offset);
 
-        im_logic_print(b, "%j may have %u %z",
-                       im_logic_json_name(r, path, field->name),
-                       (uint64_t) list->max, im_logic_json_many);
-        im_buf_add_u8(b, '\0');
-        return im_logic_json_text(b);
+        return im_logic_json_most(r, im_logic_json_name(r, path, field->name),
+                                  list->max);
     }
 
+    b = im_daemon_buf(r, IM_LOGIC_JSON_WHY);
     is = im_logic_json_types[field->type].first;
     is = is != NULL && strchr(is, value.data[0]) == NULL
          ? im_logic_json_is(value.data[0])

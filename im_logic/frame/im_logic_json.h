@@ -24,6 +24,11 @@ im_int_t im_logic_decode(im_daemon_request_t *r, im_str_t json,
 im_int_t im_logic_decode_member(im_daemon_request_t *r, const char *path,
     im_str_t json, const im_json_field_t *fields, void *dst, const char **why);
 
+/* What is wrong with a list that has more elements than max. */
+const char *im_logic_json_most(im_daemon_request_t *r, im_str_t list,
+    im_uint_t max);
+
+/* 413 where a list is too long, 503 without memory, or else 400. */
 im_uint_t im_logic_json_status(const char *why);
 
 /*
