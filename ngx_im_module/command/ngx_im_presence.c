@@ -45,12 +45,13 @@ ngx_im_presence_wanted(im_topic_t *topic)
 static ngx_uint_t
 ngx_im_presence_allowed(ngx_im_worker_t *w, ngx_im_topic_t *t)
 {
-    ngx_uint_t  max;
+    ngx_uint_t  max, n;
 
     max = w->conf->joins;
 
     if (max > 0) {
-        max /= ngx_max(ngx_im_presence_wanted(t->topic), 1);
+        n = ngx_im_presence_wanted(t->topic);
+        max /= ngx_max(n, 1);
         max = ngx_max(max, NGX_IM_PRESENCE_LEAST);
     }
 
