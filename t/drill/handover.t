@@ -290,11 +290,12 @@ sub upgrade {
     my @old = $stack->workers('nginx');
 
     kill 'USR2', $old;
-    Test::Im::Stack::until_true(20, sub { $stack->pid('nginx') && $stack->pid('nginx') != $old })
-        or die "no new binary\n";
+    my $new;
 
-    my $new = $stack->pid('nginx');
-    Test::Im::Stack::until_true(20, sub {
+    # while its file has another name, there is none
+    Test::Im::Stack::until_true(60, sub { ($new = $stack->pid('nginx')) && $new != $old })
+        or die "no new binary\n";
+    Test::Im::Stack::until_true(60, sub {
         Test::Im::Stack::children($new) >= 2
     }) or die "no new workers\n";
 
