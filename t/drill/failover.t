@@ -575,11 +575,19 @@ sub grow_cluster {
 
     # one replicates a master that it knows
     for my $n (2 .. 4) {
-        cluster_cli_as($n == 4 ? $replica : $master,
-                       '10.0.0.2:6379' => $redis->address("redis$n"),
-                       '10.0.0.4:6379' => $redis->address("redis$n"),
-                       ID => $redis->id('redis2'));
+        my $done = eval {
+            cluster_cli_as($n == 4 ? $replica : $master,
+                           '10.0.0.2:6379' => $redis->address("redis$n"),
+                           '10.0.0.4:6379' => $redis->address("redis$n"),
+                           ID => $redis->id('redis2'));
+            1;
+        };
+
+        # redis-cli doesn't wait until the new one has heard of its master
+        die $@ if !$done && ($n != 4 || $@ !~ /ERR Unknown node/);
         until_known(map { "redis$_" } 1 .. $n);
+        $redis->command('redis4', 'CLUSTER', 'REPLICATE', $redis->id('redis2'))
+            unless $done;
     }
 
     $redis->command('redis3', 'CLUSTER', 'REPLICATE', $redis->id('redis1'));
