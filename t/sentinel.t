@@ -91,7 +91,7 @@ $redis->until_replaced($first);
 my $second = $redis->announced;
 $address = $redis->address($second);
 
-writes($job, qr/the sentinels name "$address" as master of "mymaster", epoch 1\n/,
+writes($job, qr/the sentinels name "$address" as master of "mymaster", epoch \d+\n/,
        'another one takes over');
 writes($job, qr/Redis at "$address" is there, 16 partitions/, 'it is used');
 
@@ -206,7 +206,7 @@ is($leader{port}, $redis->port($master),
    'SENTINEL MASTER has the address of the old master');
 is($redis->announced, 'redis1', 'the tests know the new one');
 $address = $redis->address('redis1');
-writes($job, qr/the sentinels name "$address" as master of "mymaster", epoch @{[$before + 1]}\n/,
+writes($job, qr/the sentinels name "$address" as master of "mymaster", epoch \d+\n/,
        'programs know it, too');
 stop($job);
 
