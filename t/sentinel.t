@@ -17,7 +17,11 @@ use Test::More;
 
 my ($none) = more_ports(1);
 my $http = ports();
-my $redis = Test::Im::Redis->new(kind => 'sentinel', password => 'secret');
+
+# so slow that a busy machine has no failovers but those that the test makes,
+# and so fast that programs don't warn of it
+my $redis = Test::Im::Redis->new(kind => 'sentinel', password => 'secret',
+                                 timeout => 5000);
 my @sentinels = map { $redis->address($_) } $redis->sentinels;
 my $names = join ', ', map { "\"$_\"" } @sentinels;
 my $passwords = 'password=secret sentinel_password=secret';
@@ -156,6 +160,7 @@ stop($job);
 
 $redis->command($_, 'SENTINEL', 'SET', 'mymaster', 'down-after-milliseconds',
                 30000) for $redis->sentinels;
+$redis->until_healed;
 my $master = $redis->announced;
 my @replicas = $redis->replicas_of($master);
 $redis->command($master, 'CONFIG', 'SET', 'min-replicas-to-write', 1);
@@ -188,6 +193,7 @@ writes($job, qr/\[warn\] \d+: redis at "$address" has no replica/,
 # a failover that has a new master, and waits for a replica that stands still
 
 my $before = $redis->sentinel('sentinel1')->{'config-epoch'};
+my ($next) = grep { $_ ne $master } qw(redis1 redis2);
 
 $redis->command($_, 'SENTINEL', 'SET', 'mymaster', 'failover-timeout', 600000)
     for $redis->sentinels;
@@ -204,8 +210,8 @@ my %leader = %{$redis->sentinel('sentinel1')};
 like($leader{flags}, qr/\bfailover_in_progress\b/, 'the failover goes on');
 is($leader{port}, $redis->port($master),
    'SENTINEL MASTER has the address of the old master');
-is($redis->announced, 'redis1', 'the tests know the new one');
-$address = $redis->address('redis1');
+is($redis->announced, $next, 'the tests know the new one');
+$address = $redis->address($next);
 writes($job, qr/the sentinels name "$address" as master of "mymaster", epoch \d+\n/,
        'programs know it, too');
 stop($job);
