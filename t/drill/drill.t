@@ -170,7 +170,7 @@ my @drills = (
         my ($worker) = $stack->workers('nginx1');
         my $since = length Test::Im::Stack::slurp("$stack->{dir}/redis.log");
         kill 'STOP', $worker;
-        my $dropped = Test::Im::Stack::until_true(15, sub {
+        my $dropped = Test::Im::Stack::until_true(60, sub {
             substr(Test::Im::Stack::slurp("$stack->{dir}/redis.log"), $since)
                 =~ /output buffer limits/;
         });

@@ -455,7 +455,7 @@ sub lag {
 sub to_and_fro {
     my ($m) = @_;
     my ($replica) = $redis->replicas_of($m);
-    my $end = time() + 10;
+    my $end = time() + 60;
     my ($role, $since);
 
     lag($m, sub { $redis->failover($replica, 'TAKEOVER') });
@@ -468,7 +468,7 @@ sub to_and_fro {
 
     $redis->failover($m, 'TAKEOVER');
     note(sprintf 'back after %.3f s', time() - $since);
-    $redis->wait_until(10, "$replica is demoted", sub {
+    $redis->wait_until(60, "$replica is demoted", sub {
         $redis->says($replica)->{role} eq 'slave';
     });
     delete $redis->{owners};

@@ -429,7 +429,7 @@ sub ms { sprintf '%.1f', $_[0] / 1000 }
 $stack->start('redis', 'logic', 'job');
 $stack->daemon('nginx');
 $stack->ready or die "pushes are not accepted\n";
-Test::Im::Stack::until_true(20, sub {
+Test::Im::Stack::until_true(60, sub {
     ($stack->http(1, 'GET', '/im/status'))[1] !~ /"link":"(?!up)/
 }) or die "a link isn't up\n";
 
@@ -453,7 +453,7 @@ for my $mark (qw(start connected)) {
 said($_) for @runs, @churns;
 my $polls = "$stack->{dir}/polls";
 my $there = @runs * int($set{clients} / @kinds);
-$set{churn} || Test::Im::Stack::until_true(30, sub {
+$set{churn} || Test::Im::Stack::until_true(60, sub {
     return (counts('/im/online'))[1] =~ /"connections":$there\b/;
 }) or die "not all are counted\n";
 $poller = poll($polls);
@@ -486,7 +486,7 @@ $poller = 0;
 
 my $all = $there + @churns * $lives;
 my $online;
-ok(Test::Im::Stack::until_true(30, sub {
+ok(Test::Im::Stack::until_true(60, sub {
     $online = (counts('/im/online'))[1];
     return $online =~ /"connections":$all\b/;
 }), "$all connections are counted in the end") or diag($online);

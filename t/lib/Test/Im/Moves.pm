@@ -168,7 +168,7 @@ sub placed {
     my ($self, $c) = @_;
 
     return 1 if !defined $c->{slot};
-    $c->{client}->fill(time() + 10) if $c->{kind} eq 'goim';
+    $c->{client}->fill(time() + $Limit) if $c->{kind} eq 'goim';
     my $has = $self->owners([ $c ], $self->workers)->{$c->{name}};
 
     return grep { ($self->slot($_) // -1) == $c->{slot} } @$has;
@@ -219,7 +219,7 @@ sub open_em {
     $c->{client} = Test::Im::Stream->new(port => $self->{port});
     my $status = $c->{client}->request('GET', "/of/em?cf_connect=$connect");
     die "status $status\n" if $status != 200;
-    my $reply = $c->{client}->next_message(time() + 10) or die "no answer\n";
+    my $reply = $c->{client}->next_message(time() + $Limit) or die "no answer\n";
     @$c{qw(session node)} = @{$json->decode($reply->{payload})->{connect}}{qw(session node)};
     $c->{joined} = 0;
     $self->input($c, subscribe_cf($c));
