@@ -146,11 +146,15 @@ sub judge {
 }
 
 
-# A part of a message, which makes a record so long that it has a packet of its own.
+# A part of a message, which makes a record so long that it has packets of its own.
+# The worker has it when it answers the ping behind it.
 sub lengthen {
-    for my $c (map { client($_) } @_) {
-        $c->{partial} = 1;
-        $c->{client}->write(Test::Im::Client::frame(1, ' ' x 60000, fin => 0));
+    my ($size, @names) = @_;
+
+    for my $c (map { client($_) } @names) {
+        @$c{qw(partial pongs)} = (1, 0);
+        $c->{client}->write(Test::Im::Client::frame(1, ' ' x $size, fin => 0) . Test::Im::Client::frame(9, ''));
+        $m->until(sub { $c->{pongs} }, "$c->{name}: no answer to a ping");
     }
 }
 
@@ -160,6 +164,26 @@ sub shorten {
         delete $c->{partial};
         $m->until(sub { grep { /"id":90,/ } @{$c->{replies}} }, "$c->{name}: no answer to a long message");
     }
+}
+
+
+# These join a room whose position no other topic has.  Gives the bytes of that
+# position, and of the next one.
+sub position {
+    my (@names) = @_;
+    my ($seq, $epoch) = (0, '');
+
+    for (1 .. 7) {
+        my ($status, $answer) = $stack->http(5, 'POST', '/im/push', '{"rooms":["two"],"data":{}}');
+        ($epoch, $seq) = $answer =~ /"epoch":"(\w+)","seq":(\d+)/ or die "push: $status $answer\n";
+    }
+
+    for my $name (@names) {
+        api('subscribe', qq({"user":"$name","channel":"two"}));
+        $m->until(sub { grep { /"two"/ } @{client($name)->{pushes}} }, "$name has not the room of the two");
+    }
+
+    return map { unpack 'H*', $epoch . pack 'Q>', $_ } $seq, $seq + 1;
 }
 
 
@@ -314,20 +338,10 @@ my @rows = (
         my ($name) = @_;
         my @two = ('cf1', 'cf3');
 
-        # a room of theirs, with a position that no other topic has
-        my ($seq, $epoch) = (0, '');
-        for (1 .. 7) {
-            my ($status, $answer) = $stack->http(5, 'POST', '/im/push', '{"rooms":["two"],"data":{}}');
-            ($epoch, $seq) = $answer =~ /"epoch":"(\w+)","seq":(\d+)/ or die "push: $status $answer\n";
-        }
-        my ($from, $to) = map { unpack 'H*', $epoch . pack 'Q>', $_ } $seq, $seq + 1;
-        for my $name (@two) {
-            api('subscribe', qq({"user":"$name","channel":"two"}));
-            $m->until(sub { grep { /"two"/ } @{client($name)->{pushes}} }, "$name has not the room of the two");
-        }
+        my ($from, $to) = position(@two);
 
         prepare();
-        lengthen(@two);
+        lengthen(60_000, @two);
         $m->settled;
 
         my ($old) = $m->interpose('welcome');
@@ -346,6 +360,27 @@ my @rows = (
         is($records, names() + 2, "$name: two went twice");
         shorten(@two);
         judge($name, []);
+    } ],
+
+    # All are ahead, and the new worker keeps 32 MB of sessions that wait.
+    [ 'more than may wait', sub {
+        my ($name) = @_;
+        my @long = grep { /^cf/ } names();
+        my ($from, $to) = position(@long);
+
+        $m->edit(sub { s{(location = /of/cf \{)}{$1 im_limit message=7m;} });
+        $m->reload;
+        lengthen(5_900_000, @long);
+        $m->settled;
+
+        my ($old) = $m->interpose('welcome');
+        $m->say("change $from $to") for @long;
+        $m->say('go');
+        $m->await_gone($old);
+        my @cut = grep { client($_)->{cut} } names();
+        is(scalar @cut, 1, "$name: one is closed") or diag("@cut");
+        shorten(grep { !client($_)->{cut} } @long);
+        judge($name, \@cut, qr/7 sessions moved .*, 1 stay \(limit: 1\)/);
     } ],
 
     # The new worker has them, and the old one doesn't know.
@@ -370,7 +405,7 @@ my @rows = (
         my @all = grep { /^cf/ } names();
 
         prepare();
-        lengthen(@all);
+        lengthen(60_000, @all);
         $m->settled;
         delete client($_)->{code} for names();
         my ($old) = $m->interpose('ready');

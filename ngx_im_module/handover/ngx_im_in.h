@@ -34,6 +34,7 @@ struct ngx_im_handover_in_s {
     ngx_event_t         retry;
     ngx_event_t         look;            /* cancelable, or posted */
     im_list_t           channels;        /* of ngx_im_in_t */
+    size_t              nbytes;          /* of all that is parked */
 };
 
 
@@ -67,7 +68,6 @@ typedef struct {
     ngx_uint_t          nsessions;
     ngx_uint_t          room;            /* in sessions */
     im_list_t           parked;          /* a session is the first one */
-    size_t              nbytes;          /* of them */
     im_topic_t        **subs;            /* of a session */
     ngx_uint_t          ntaken;
     ngx_uint_t          nrefused;

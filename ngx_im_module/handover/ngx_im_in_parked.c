@@ -9,13 +9,22 @@
 #include "ngx_im_handover_apply.h"
 
 
-#define NGX_IM_IN_BYTES     (64 * 1024 * 1024)    /* of what is parked */
+/* of what is parked in a worker; sessions leave room for entries */
+#define NGX_IM_IN_BYTES     (64 * 1024 * 1024)
+#define NGX_IM_IN_SESSIONS  (NGX_IM_IN_BYTES / 2)
+
+
+static size_t
+ngx_im_in_parked_size(size_t len)
+{
+    return sizeof(ngx_im_in_parked_t) + len;
+}
 
 
 void
 ngx_im_in_parked_free(ngx_im_in_t *from, ngx_im_in_parked_t *parked)
 {
-    from->nbytes -= parked->len;
+    from->in->nbytes -= ngx_im_in_parked_size(parked->len);
 
     if (parked->fd != (ngx_socket_t) -1) {
         (void) ngx_close_socket(parked->fd);
@@ -91,13 +100,16 @@ ngx_im_in_entries_end(ngx_im_in_t *from)
 }
 
 
-/* NULL: no memory. */
+/* NULL: most bytes are there, or no memory. */
 static ngx_im_in_parked_t *
-ngx_im_in_park(ngx_im_in_t *from, im_str_t bytes)
+ngx_im_in_park(ngx_im_in_t *from, im_str_t bytes, size_t most)
 {
+    size_t               size;
     ngx_im_in_parked_t  *parked;
 
-    parked = im_alloc(sizeof(ngx_im_in_parked_t) + bytes.len);
+    size = ngx_im_in_parked_size(bytes.len);
+
+    parked = from->in->nbytes + size <= most ? im_alloc(size) : NULL;
     if (parked == NULL) {
         return NULL;
     }
@@ -111,7 +123,7 @@ ngx_im_in_park(ngx_im_in_t *from, im_str_t bytes)
     im_copy(parked->bytes, bytes.data, bytes.len);
     im_list_insert_tail(&from->parked, &parked->link);
 
-    from->nbytes += bytes.len;
+    from->in->nbytes += size;
 
     return parked;
 }
@@ -122,7 +134,7 @@ ngx_im_in_park_session(ngx_im_in_t *from, im_str_t bytes, ngx_socket_t *fd)
 {
     ngx_im_in_parked_t  *parked;
 
-    parked = ngx_im_in_park(from, bytes);
+    parked = ngx_im_in_park(from, bytes, NGX_IM_IN_SESSIONS);
     if (parked == NULL) {
         return NGX_ERROR;
     }
@@ -134,14 +146,12 @@ ngx_im_in_park_session(ngx_im_in_t *from, im_str_t bytes, ngx_socket_t *fd)
 }
 
 
-/* The same, or there are too many. */
 static ngx_int_t
 ngx_im_in_park_entry(ngx_im_in_t *from, im_str_t bytes)
 {
     ngx_im_in_parked_t  *parked;
 
-    parked = from->nbytes < NGX_IM_IN_BYTES ? ngx_im_in_park(from, bytes)
-                                            : NULL;
+    parked = ngx_im_in_park(from, bytes, NGX_IM_IN_BYTES);
     if (parked == NULL) {
         return NGX_ERROR;
     }

@@ -15,7 +15,7 @@
 /* A message with entries; what is wrong with it, or NULL. */
 const char *ngx_im_in_entries(ngx_im_in_t *from, ngx_im_in_body_t *body);
 
-/* Takes *fd over.  NGX_ERROR: no memory. */
+/* Takes *fd over.  NGX_ERROR: too much is parked, or no memory. */
 ngx_int_t ngx_im_in_park_session(ngx_im_in_t *from, im_str_t bytes,
     ngx_socket_t *fd);
 

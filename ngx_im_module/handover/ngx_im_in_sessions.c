@@ -181,9 +181,13 @@ ngx_im_in_session(ngx_im_in_t *from, im_reader_t *r, ngx_socket_t *fd,
     verdict = *fd != (ngx_socket_t) -1 ? ngx_im_in_adopt(from, &record, fd)
                                        : IM_HANDOVER_LIMIT;
 
-    if (verdict != IM_HANDOVER_AGAIN
-        || ngx_im_in_park_session(from, bytes, fd) != NGX_OK)
+    if (verdict == IM_HANDOVER_AGAIN
+        && ngx_im_in_park_session(from, bytes, fd) != NGX_OK)
     {
+        verdict = IM_HANDOVER_LIMIT;
+    }
+
+    if (verdict != IM_HANDOVER_AGAIN) {
         ngx_im_in_verdict(from, verdicts, record.number, verdict);
     }
 

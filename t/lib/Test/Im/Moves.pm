@@ -429,6 +429,9 @@ sub read_of {
             } elsif ($f->{opcode} == 9) {
                 $client->write($frame->(10, $f->{payload})) if !$client->{events};
 
+            } elsif ($f->{opcode} == 10) {
+                $c->{pongs}++;
+
             } else {
                 $reader->($c, $f->{payload}, $f);
             }
