@@ -29,6 +29,9 @@
 #define NGX_IM_HANDOVER_OLD      ".old"
 #define NGX_IM_HANDOVER_BACKLOG  64
 
+/* as a slot, so that one that was left is removed with others */
+#define NGX_IM_HANDOVER_TRIAL    ".9999" NGX_IM_HANDOVER_NEW
+
 #define NGX_IM_HANDOVER_NAME     sizeof(((struct sockaddr_un *) 0)->sun_path)
 
 /* of the path: a slot and an extension follow */
@@ -103,6 +106,19 @@ ngx_im_handover_dir(const ngx_str_t *path)
 }
 
 
+/* dir: NGX_IM_HANDOVER_NAME bytes */
+static void
+ngx_im_handover_folder(const ngx_str_t *path, u_char *dir)
+{
+    size_t  len;
+
+    len = ngx_im_handover_dir(path);
+    len = len > 1 ? len - 1 : len;
+
+    *ngx_cpymem(dir, path->data, len) = '\0';
+}
+
+
 /*
  * The file is a socket as masters make them, and no process has it.  Where that
  * isn't certain, it is 0.  A connect by another type of socket reaches none, so
@@ -143,12 +159,70 @@ ngx_im_handover_dead(const char *file, ngx_uid_t user)
 }
 
 
+static int
+ngx_im_handover_bind(int fd, const struct sockaddr_un *sa)
+{
+    int     rc;
+    mode_t  mask;
+
+    mask = umask(0177);
+    rc = bind(fd, (const struct sockaddr *) sa, sizeof(struct sockaddr_un));
+    (void) umask(mask);
+
+    return rc;
+}
+
+
+/* 0, or why no socket can be made there.  It leaves none behind. */
+static ngx_err_t
+ngx_im_handover_try(const ngx_str_t *path)
+{
+    int                 fd;
+    ngx_err_t           err;
+    struct sockaddr_un  sa;
+
+    fd = socket(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC, 0);
+
+    if (fd == -1) {
+        return 0;
+    }
+
+    ngx_memzero(&sa, sizeof(struct sockaddr_un));
+    sa.sun_family = AF_UNIX;
+
+    (void) ngx_snprintf((u_char *) sa.sun_path, NGX_IM_HANDOVER_NAME - 1,
+                        "%V" NGX_IM_HANDOVER_TRIAL, path);
+
+    err = ngx_im_handover_bind(fd, &sa) == -1 ? ngx_errno : 0;
+
+    if (err == 0) {
+        (void) unlink(sa.sun_path);
+    }
+
+    (void) ngx_close_socket(fd);
+
+    /* a socket that was left has that name: one can be made */
+
+    return err == NGX_EADDRINUSE ? 0 : err;
+}
+
+
+/* Users that don't own the folder can remove the sockets. */
+static ngx_uint_t
+ngx_im_handover_exposed(const u_char *dir)
+{
+    struct stat  st;
+
+    return stat((const char *) dir, &st) == 0
+           && (st.st_mode & (S_IWOTH|S_ISVTX)) == S_IWOTH;
+}
+
+
 /* Why no socket can be made there, written up to the result. */
 static u_char *
 ngx_im_handover_fault(ngx_str_t *path, u_char *text, u_char *last)
 {
-    u_char       dir[NGX_IM_HANDOVER_NAME];
-    size_t       len;
+    u_char      *p, dir[NGX_IM_HANDOVER_NAME];
     ngx_err_t    err;
 
     if (path->len > NGX_IM_HANDOVER_MAX) {
@@ -158,19 +232,31 @@ ngx_im_handover_fault(ngx_str_t *path, u_char *text, u_char *last)
                             NGX_IM_HANDOVER_MAX);
     }
 
-    len = ngx_im_handover_dir(path);
-    len = len > 1 ? len - 1 : len;
-    *ngx_cpymem(dir, path->data, len) = '\0';
+    ngx_im_handover_folder(path, dir);
 
-    if (access((char *) dir, W_OK|X_OK) == 0) {
+    if (ngx_im_handover_exposed(dir)) {
+        return ngx_slprintf(text, last, "is in \"%s\", where any user can "
+                            "replace it: take that right away, by \"chmod "
+                            "o-w\", or name a path such as /run/nginx.im",
+                            dir);
+    }
+
+    err = access((char *) dir, W_OK|X_OK) == -1 ? ngx_errno
+          : ngx_test_config ? ngx_im_handover_try(path) : 0;
+
+    if (err == 0) {
         return text;
     }
 
-    err = ngx_errno;
+    p = ngx_slprintf(text, last, "can't be made in \"%s\"", dir);
 
-    return ngx_slprintf(text, last, "can't be made in \"%s\" (%d: %s): name a "
-                        "path in a directory that nginx can write to, such as "
-                        "/run/nginx.im", dir, err, strerror(err));
+    if (geteuid() != 0) {
+        p = ngx_slprintf(p, last, " by user %ui", (ngx_uint_t) geteuid());
+    }
+
+    return ngx_slprintf(p, last, " (%d: %s): name a path in a directory that "
+                        "nginx can write to, such as /run/nginx.im", err,
+                        strerror(err));
 }
 
 
@@ -221,16 +307,13 @@ ngx_im_handover_shut(ngx_str_t *path, ngx_core_conf_t *ccf, u_char *text,
     u_char *last)
 {
     u_char      dir[NGX_IM_HANDOVER_NAME];
-    size_t      len;
     ngx_err_t   err;
 
     if (geteuid() != 0 || ccf->user == 0 || ccf->username == NULL) {
         return text;
     }
 
-    len = ngx_im_handover_dir(path);
-    len = len > 1 ? len - 1 : len;
-    *ngx_cpymem(dir, path->data, len) = '\0';
+    ngx_im_handover_folder(path, dir);
 
     err = ngx_im_handover_enter(dir, ccf);
 
@@ -453,12 +536,61 @@ ngx_im_handover_cleanup(void *data)
 }
 
 
+/* NULL, or what has failed. */
+static const char *
+ngx_im_handover_give_file(int fd, ngx_uid_t user, struct stat *st)
+{
+    if (fstat(fd, st) == -1) {
+        return "fstat()";
+    }
+
+    if (!S_ISSOCK(st->st_mode) || st->st_uid != geteuid() || st->st_nlink != 1)
+    {
+        ngx_set_errno(NGX_EEXIST);
+        return "a check";
+    }
+
+    return geteuid() == 0
+           && fchownat(fd, "", user, (gid_t) -1, AT_EMPTY_PATH) == -1
+           ? "fchownat()" : NULL;
+}
+
+
+/*
+ * The socket that was just made becomes the user's.  Where others can write to
+ * the directory, its name may be that of another file by now: only a socket of
+ * ours is given away.  NULL, or what has failed.
+ */
+static const char *
+ngx_im_handover_give(const char *file, ngx_uid_t user, struct stat *st)
+{
+    int          fd;
+    ngx_err_t    err;
+    const char  *failed;
+
+    fd = open(file, O_PATH|O_NOFOLLOW|O_CLOEXEC);
+
+    if (fd == -1) {
+        return "open()";
+    }
+
+    failed = ngx_im_handover_give_file(fd, user, st);
+
+    err = ngx_errno;
+    (void) close(fd);
+    ngx_set_errno(err);
+
+    return failed;
+}
+
+
 /* NULL: it is made, else what has failed.  The caller closes it. */
 static const char *
-ngx_im_handover_bind(ngx_im_handover_t *h, ngx_uint_t slot, ngx_uid_t user)
+ngx_im_handover_socket_make(ngx_im_handover_t *h, ngx_uint_t slot,
+    ngx_uid_t user)
 {
-    int                        fd, rc;
-    mode_t                     mask;
+    int                        fd;
+    const char                *failed;
     struct stat                st;
     struct sockaddr_un         sa;
     ngx_im_handover_socket_t  *s;
@@ -479,22 +611,14 @@ ngx_im_handover_bind(ngx_im_handover_t *h, ngx_uint_t slot, ngx_uid_t user)
 
     (void) unlink(sa.sun_path);
 
-    /* nothing that takes its place in the directory is followed */
-
-    mask = umask(0177);
-    rc = bind(fd, (struct sockaddr *) &sa, sizeof(struct sockaddr_un));
-    (void) umask(mask);
-
-    if (rc == -1) {
+    if (ngx_im_handover_bind(fd, &sa) == -1) {
         return "bind()";
     }
 
-    if (geteuid() == 0 && lchown(sa.sun_path, user, (gid_t) -1) == -1) {
-        return "lchown()";
-    }
+    failed = ngx_im_handover_give(sa.sun_path, user, &st);
 
-    if (lstat(sa.sun_path, &st) == -1) {
-        return "lstat()";
+    if (failed != NULL) {
+        return failed;
     }
 
     s->dev = st.st_dev;
@@ -517,7 +641,7 @@ ngx_im_handover_make(ngx_im_handover_t *h, ngx_uint_t slot, ngx_uid_t user)
     ngx_im_handover_name(made, h, slot, NGX_IM_HANDOVER_NEW);
     ngx_im_handover_name(old, h, slot, NGX_IM_HANDOVER_OLD);
 
-    failed = ngx_im_handover_bind(h, slot, user);
+    failed = ngx_im_handover_socket_make(h, slot, user);
 
     if (failed == NULL) {
         if (h->upgraded) {
