@@ -60,6 +60,7 @@ struct im_daemon_server_s {
     size_t                   held;
     uint64_t                 logged;
     uint64_t                 unlogged;
+    uint64_t                 failed;        /* accept(), since then; 0: no */
     uint64_t                 accepted;      /* connections */
     uint64_t                 gave_way;
     unsigned                 closing:1;
@@ -749,7 +750,10 @@ im_daemon_server_accept(struct evconnlistener *listener, evutil_socket_t fd,
 }
 
 
-/* Mostly for want of descriptors: a connection that waits gives one back. */
+/*
+ * Mostly for want of descriptors: a connection that waits gives one back.
+ * However often it fails in a row, it is one line.
+ */
 static void
 im_daemon_server_accept_error(struct evconnlistener *listener, void *data)
 {
@@ -764,8 +768,12 @@ im_daemon_server_accept_error(struct evconnlistener *listener, void *data)
         return;
     }
 
-    im_daemon_log(IM_LOG_ERROR, "accept() failed: %s",
-                  evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+    if (server->failed == 0) {
+        server->failed = im_daemon_now();
+
+        im_daemon_log(IM_LOG_ERROR, "accept() failed, and is tried again: %s",
+                      evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+    }
 
     for (i = 0; i < server->nlisteners; i++) {
         (void) evconnlistener_disable(server->listeners[i]);
@@ -785,6 +793,21 @@ im_daemon_server_begin(im_daemon_server_t *server)
 
     for (i = 0; i < server->nlisteners; i++) {
         (void) evconnlistener_enable(server->listeners[i]);
+    }
+}
+
+
+/* Listeners that have been on since the last tick have no fault. */
+static void
+im_daemon_server_accept_tick(im_daemon_server_t *server, uint64_t now)
+{
+    if (server->paused && server->begun) {
+        im_daemon_server_begin(server);
+
+    } else if (!server->paused && server->failed != 0) {
+        im_daemon_log(IM_LOG_NOTICE, "accept() succeeds again, after %lu ms",
+                      (unsigned long) (now - server->failed));
+        server->failed = 0;
     }
 }
 
@@ -814,9 +837,7 @@ im_daemon_server_tick(evutil_socket_t fd, short what, void *data)
         }
     }
 
-    if (server->paused && server->begun) {
-        im_daemon_server_begin(server);
-    }
+    im_daemon_server_accept_tick(server, now);
 }
 
 

@@ -12,6 +12,7 @@ use warnings;
 
 use lib 't/lib';
 
+use IO::Socket::UNIX;
 use JSON::PP ();
 use POSIX ();
 use Test::Im::File qw(slurp spew);
@@ -313,6 +314,27 @@ my @rows = (
         is_deeply([ grep { $_ && $_ !~ /^(?:1012|1001|3001)$/ } map { client($_)->{code} } @cut ], [],
                   "$name: they are told to come back");
         judge($name, \@cut);
+    } ],
+
+    # a connection waits at each worker's socket meanwhile
+    [ 'no descriptor for a connection', sub {
+        my ($name) = @_;
+        my $new = $m->of_slot(0);
+        my ($limits) = slurp("/proc/$new/limits") =~ /^Max open files +(\d+)/m;
+        my $failed = qr/\[crit\] $new#\d+: im: accept\(\) of a handover failed, and is tried again; no sessions come until then \(24: Too many open files\)/;
+        my $over = qr/\[notice\] $new#\d+: im: accept\(\) of a handover succeeds again, after \d+ ms and (\d+) tries/;
+
+        system('prlimit', '--pid', $new, "--nofile=10:$limits") == 0 or die "prlimit\n";
+        my @waits = map { IO::Socket::UNIX->new(Type => SOCK_SEQPACKET, Peer => $m->path(0)) || die "connect: $!\n" } 1, 2;
+        $m->until(sub { $m->log_has($failed) }, 'accept() does not fail');
+        $m->pump(1);
+        system('prlimit', '--pid', $new, "--nofile=$limits:$limits") == 0 or die "prlimit\n";
+        $m->until(sub { $m->log_has($over) }, 'accept() does not succeed again');
+        my ($tries) = $m->log_text =~ $over;
+        cmp_ok($tries, '>', 1, "$name: it was tried $tries times");
+        is(scalar(() = $m->log_text =~ /accept\(\) of a handover failed/g), 1, "$name: and failed in one line");
+        close $_ for @waits;
+        judge($name, [], $failed);
     } ],
 
     [ 'few connections', sub {

@@ -263,4 +263,25 @@ no_logic("another machine's address", 1, qr/Cannot assign requested address/,
 no_logic('one port for both', 1, qr/a program listens there/,
          "--fcgi=127.0.0.1:$port", "--http=127.0.0.1:$port");
 
+# No descriptor is free for some time.  It is tried twice a second.
+$logic = logic("--http=127.0.0.1:$port");
+ok(listening($logic), 'it listens');
+my ($limits) = slurp("/proc/$logic->{pid}/limits") =~ /^Max open files +(\d+)/m;
+system('prlimit', '--pid', $logic->{pid}, "--nofile=5:$limits") == 0
+    or die "prlimit\n";
+my $waits = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port")
+    or die "connect: $!\n";
+print $waits "GET /im/health HTTP/1.0\r\n\r\n";
+ok(until_true(sub { wrote($logic) =~ /accept\(\) failed/ }),
+   'without descriptors accept() fails');
+sleep 2;
+system('prlimit', '--pid', $logic->{pid}, "--nofile=$limits:$limits") == 0
+    or die "prlimit\n";
+like(join('', <$waits>), qr/"code":503/, 'a client that waited is answered');
+ok(until_true(sub { wrote($logic) =~ /\[notice\].*accept\(\) succeeds again, after \d{4,} ms/ }),
+   'it says when that is over') or diag(wrote($logic));
+is(scalar(() = wrote($logic) =~ /\[error\].*accept\(\) failed, and is tried again: Too many open files/g),
+   1, 'the fault was one line');
+stop($logic);
+
 done_testing();

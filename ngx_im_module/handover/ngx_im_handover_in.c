@@ -453,6 +453,37 @@ ngx_im_in_accepted(ngx_im_handover_in_t *in, ngx_socket_t fd)
 }
 
 
+/* It is tried again.  However long that goes on, it is one line. */
+static void
+ngx_im_in_accept_failed(ngx_im_handover_in_t *in, ngx_err_t err)
+{
+    if (in->nfailed++ == 0) {
+        in->failed = ngx_current_msec;
+
+        ngx_log_error(NGX_LOG_CRIT, in->worker->log, err,
+                      "im: accept() of a handover failed, and is tried again; "
+                      "no sessions come until then");
+    }
+
+    ngx_add_timer(&in->retry, NGX_IM_IN_RETRY);
+}
+
+
+/* No worker waits. */
+static void
+ngx_im_in_accept_done(ngx_im_handover_in_t *in)
+{
+    if (in->nfailed > 0) {
+        ngx_log_error(NGX_LOG_NOTICE, in->worker->log, 0,
+                      "im: accept() of a handover succeeds again, after %M ms "
+                      "and %ui tries", ngx_current_msec - in->failed,
+                      in->nfailed);
+    }
+
+    in->nfailed = 0;
+}
+
+
 static void
 ngx_im_in_accept(ngx_im_handover_in_t *in)
 {
@@ -474,10 +505,11 @@ ngx_im_in_accept(ngx_im_handover_in_t *in)
             continue;
         }
 
-        if (err != NGX_EAGAIN) {
-            ngx_log_error(NGX_LOG_CRIT, in->worker->log, err,
-                          "im: accept() of a handover failed");
-            ngx_add_timer(&in->retry, NGX_IM_IN_RETRY);
+        if (err == NGX_EAGAIN) {
+            ngx_im_in_accept_done(in);
+
+        } else {
+            ngx_im_in_accept_failed(in, err);
         }
 
         return;

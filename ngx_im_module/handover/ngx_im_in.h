@@ -32,6 +32,8 @@ struct ngx_im_handover_in_s {
     ngx_im_worker_t    *worker;
     ngx_connection_t   *listening;       /* NULL: no worker may come */
     ngx_event_t         retry;
+    ngx_uint_t          nfailed;         /* calls of accept(), in a row, */
+    ngx_msec_t          failed;          /* the first one then */
     ngx_event_t         look;            /* cancelable, or posted */
     im_list_t           channels;        /* of ngx_im_in_t */
     size_t              nbytes;          /* of all that is parked */
