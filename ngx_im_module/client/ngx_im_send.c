@@ -590,7 +590,10 @@ ngx_im_send_block(ngx_im_session_t *s)
 }
 
 
-/* All is sent.  NGX_OK: the client is to hear where it is now. */
+/*
+ * All is sent.  NGX_OK: the client is to hear where it is now; NGX_DONE: its
+ * session ends.
+ */
 static ngx_int_t
 ngx_im_send_mark(ngx_im_session_t *s)
 {
@@ -600,8 +603,12 @@ ngx_im_send_mark(ngx_im_session_t *s)
     im_buf_init(&b, NGX_IM_MARK_MAX);
     ngx_im_mark_encode(s, &b);
 
-    rc = b.failed || ngx_im_send_queue(s, im_buf_str(&b)) != NGX_OK
-         ? NGX_ERROR : NGX_OK;
+    if (b.failed) {
+        rc = NGX_ERROR;
+
+    } else {
+        rc = b.len > 0 ? ngx_im_send_queue(s, im_buf_str(&b)) : NGX_DONE;
+    }
 
     im_buf_cleanup(&b);
 
