@@ -167,12 +167,13 @@ ngx_im_events_control(ngx_im_worker_t *w, const im_entry_t *entry)
 }
 
 
+/* One that has closed follows its topics until it leaves them. */
 static im_sub_t *
 ngx_im_events_find(ngx_im_worker_t *w, ngx_im_handle_t session, im_str_t topic)
 {
     ngx_im_session_t  *s;
 
-    s = ngx_im_session_find(w, session);
+    s = ngx_im_session_get(w, session);
 
     return s != NULL ? ngx_im_session_find_sub(s, topic) : NULL;
 }

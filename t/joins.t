@@ -116,3 +116,31 @@ until: /status "joins":[1-9]
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 5: a client that has gone when others are told of its join
+The worker reads both in one turn.
+--- http_config
+    im_room * presence;
+--- config
+    location = /cf { im_comet protocol=centrifuge; im_auth none; }
+--- websocket
+start: nginx2
+a: open :$TEST_NGINX_IM_PORT2 /cf
+a: send {"id":1,"connect":{}}
+a: like "id":1,"connect"
+a: send {"id":2,"subscribe":{"channel":"11","join_leave":true}}
+a: upto "id":2,"subscribe"
+b: open /cf
+b: send {"id":1,"connect":{}}
+b: like "client":"(?<b>[^"]+)"
+pause: worker
+b: send {"id":2,"subscribe":{"channel":"11"}}
+b: cut
+resume: worker
+a: upto "channel":"11","join":\{"info":\{"user":"","client":"$b"
+a: like "channel":"11","leave":\{"info":\{"user":"","client":"$b"
+--- no_error_log
+[error]
+[alert]

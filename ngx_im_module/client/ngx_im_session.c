@@ -221,19 +221,25 @@ ngx_im_session_uuid(ngx_im_session_t *s, u_char text[IM_UUID_LEN])
 
 
 ngx_im_session_t *
-ngx_im_session_find(ngx_im_worker_t *w, ngx_im_handle_t h)
+ngx_im_session_get(ngx_im_worker_t *w, ngx_im_handle_t h)
 {
     ngx_im_session_t  *s;
 
     s = im_slab_get(&w->sessions_slab, (uint32_t) h);
 
-    if (s == NULL || s->generation != h >> 32 || s->phase == NGX_IM_FREE
-        || s->phase == NGX_IM_CLOSED)
-    {
-        return NULL;
-    }
+    return s != NULL && s->generation == h >> 32 && s->phase != NGX_IM_FREE
+           ? s : NULL;
+}
 
-    return s;
+
+ngx_im_session_t *
+ngx_im_session_find(ngx_im_worker_t *w, ngx_im_handle_t h)
+{
+    ngx_im_session_t  *s;
+
+    s = ngx_im_session_get(w, h);
+
+    return s != NULL && s->phase != NGX_IM_CLOSED ? s : NULL;
 }
 
 

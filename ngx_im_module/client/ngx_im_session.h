@@ -351,6 +351,9 @@ const ngx_im_class_t *ngx_im_session_class(ngx_im_worker_t *w,
 ngx_im_handle_t ngx_im_session_handle(ngx_im_session_t *s);
 ngx_im_session_t *ngx_im_session_find(ngx_im_worker_t *w, ngx_im_handle_t h);
 
+/* The same, also of one that has closed: it leaves its topics in this turn. */
+ngx_im_session_t *ngx_im_session_get(ngx_im_worker_t *w, ngx_im_handle_t h);
+
 /* Walks over all that are alive; index is 0 at first.  NULL: the end. */
 ngx_im_session_t *ngx_im_session_next(ngx_im_worker_t *w, uint32_t *index);
 
