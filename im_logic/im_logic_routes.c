@@ -34,89 +34,99 @@ typedef struct {
     im_logic_asker_e       asker;
     im_logic_form_e        form;      /* of the answers */
     unsigned               json:1;    /* the body is */
+    const char *const     *args;      /* of the query; NULL: any */
 } im_logic_route_t;
+
+
+static const char *const  im_logic_args_none[] = { NULL };
+static const char *const  im_logic_args_top[] = { "top", NULL };
+static const char *const  im_logic_args_history[] = { "limit", "since", NULL };
+static const char *const  im_logic_args_kick[] = { "code", "reason", "for",
+                                                   NULL };
 
 
 /* Rows of one path stand together; GET answers HEAD where admins ask. */
 static const im_logic_route_t  im_logic_routes[] = {
     { "/im/push", "POST", im_logic_push_handler, IM_ASKER_ADMIN, IM_FORM_OWN,
-      0 },
+      0, NULL },
     { "/im_connect", "POST", im_logic_call_handler, IM_ASKER_NGINX,
-      IM_FORM_OWN, 0 },
+      IM_FORM_OWN, 0, NULL },
     { "/im/online", "GET", im_logic_online_handler, IM_ASKER_ADMIN,
-      IM_FORM_OWN, 0 },
+      IM_FORM_OWN, 0, im_logic_args_none },
     { "/im/health", "GET", im_logic_health_handler, IM_ASKER_MONITOR,
-      IM_FORM_OWN, 0 },
+      IM_FORM_OWN, 0, NULL },
     { "/im/nodes", "GET", im_logic_nodes_handler, IM_ASKER_ADMIN,
-      IM_FORM_OWN, 0 },
+      IM_FORM_OWN, 0, im_logic_args_none },
     { "/im/bans", "GET", im_logic_bans_handler, IM_ASKER_ADMIN,
-      IM_FORM_OWN, 0 },
+      IM_FORM_OWN, 0, im_logic_args_none },
     { "/im/rooms", "GET", im_logic_rooms_handler, IM_ASKER_ADMIN,
-      IM_FORM_OWN, 0 },
+      IM_FORM_OWN, 0, im_logic_args_top },
     { "/health", "GET", im_logic_health_handler, IM_ASKER_MONITOR,
-      IM_FORM_OWN, 0 },
+      IM_FORM_OWN, 0, NULL },
     { "/metrics", "GET", im_logic_metrics_handler, IM_ASKER_MONITOR,
-      IM_FORM_OWN, 0 },
+      IM_FORM_OWN, 0, NULL },
     { "/im/rooms/*", "GET", im_logic_room_handler, IM_ASKER_ADMIN,
-      IM_FORM_OWN, 0 },
+      IM_FORM_OWN, 0, im_logic_args_none },
     { "/im/rooms/*/history", "GET", im_logic_room_history_handler,
-      IM_ASKER_ADMIN, IM_FORM_OWN, 0 },
+      IM_ASKER_ADMIN, IM_FORM_OWN, 0, im_logic_args_history },
     { "/im/users/*", "GET", im_logic_user_handler, IM_ASKER_ADMIN,
-      IM_FORM_OWN, 0 },
+      IM_FORM_OWN, 0, im_logic_args_none },
     { "/im/users/*", "DELETE", im_logic_kick_user_handler, IM_ASKER_ADMIN,
-      IM_FORM_OWN, 0 },
+      IM_FORM_OWN, 0, im_logic_args_kick },
     { "/im/sessions/*", "DELETE", im_logic_kick_session_handler,
-      IM_ASKER_ADMIN, IM_FORM_OWN, 0 },
+      IM_ASKER_ADMIN, IM_FORM_OWN, 0, im_logic_args_kick },
     { "/im/accounts/*", "GET", im_logic_admin_show_handler, IM_ASKER_ADMIN,
-      IM_FORM_OWN, 0 },
+      IM_FORM_OWN, 0, im_logic_args_none },
     { "/im/accounts/*", "POST", im_logic_admin_set_handler, IM_ASKER_ADMIN,
-      IM_FORM_OWN, 1 },
+      IM_FORM_OWN, 1, im_logic_args_none },
     { "/im/accounts/*", "DELETE", im_logic_admin_remove_handler,
-      IM_ASKER_ADMIN, IM_FORM_OWN, 0 },
+      IM_ASKER_ADMIN, IM_FORM_OWN, 0, im_logic_args_none },
     { "/goim/push/keys", "POST", im_logic_goim_keys_handler, IM_ASKER_ADMIN,
-      IM_FORM_OWN, 0 },
+      IM_FORM_OWN, 0, NULL },
     { "/goim/push/mids", "POST", im_logic_goim_mids_handler, IM_ASKER_ADMIN,
-      IM_FORM_OWN, 0 },
+      IM_FORM_OWN, 0, NULL },
     { "/goim/push/room", "POST", im_logic_goim_room_handler, IM_ASKER_ADMIN,
-      IM_FORM_OWN, 0 },
+      IM_FORM_OWN, 0, NULL },
     { "/goim/push/all", "POST", im_logic_goim_all_handler, IM_ASKER_ADMIN,
-      IM_FORM_OWN, 0 },
+      IM_FORM_OWN, 0, NULL },
     { "/goim/online/top", "GET", im_logic_goim_top_handler, IM_ASKER_ADMIN,
-      IM_FORM_OWN, 0 },
+      IM_FORM_OWN, 0, NULL },
     { "/goim/online/room", "GET", im_logic_goim_rooms_handler, IM_ASKER_ADMIN,
-      IM_FORM_OWN, 0 },
+      IM_FORM_OWN, 0, NULL },
     { "/goim/online/total", "GET", im_logic_goim_total_handler,
-      IM_ASKER_ADMIN, IM_FORM_OWN, 0 },
+      IM_ASKER_ADMIN, IM_FORM_OWN, 0, NULL },
     { "/goim/nodes/weighted", "GET", im_logic_goim_weighted_handler,
-      IM_ASKER_ADMIN, IM_FORM_OWN, 0 },
+      IM_ASKER_ADMIN, IM_FORM_OWN, 0, NULL },
     { "/goim/nodes/instances", "GET", im_logic_goim_instances_handler,
-      IM_ASKER_ADMIN, IM_FORM_OWN, 0 },
+      IM_ASKER_ADMIN, IM_FORM_OWN, 0, NULL },
     { "/api/v1/push", "POST", im_logic_v1_push_handler, IM_ASKER_PAGE,
-      IM_FORM_V1, 0 },
+      IM_FORM_V1, 0, NULL },
     { "/api/v1/pushRoom", "POST", im_logic_v1_room_handler, IM_ASKER_PAGE,
-      IM_FORM_V1, 0 },
+      IM_FORM_V1, 0, NULL },
     { "/api/v1/count", "POST", im_logic_v1_info_handler, IM_ASKER_PAGE,
-      IM_FORM_V1, 0 },
+      IM_FORM_V1, 0, NULL },
     { "/api/v1/getRoomInfo", "POST", im_logic_v1_info_handler, IM_ASKER_PAGE,
-      IM_FORM_V1, 0 },
+      IM_FORM_V1, 0, NULL },
     { "/api/v1/online", "POST", im_logic_v1_online_handler, IM_ASKER_PAGE,
-      IM_FORM_V1, 0 },
+      IM_FORM_V1, 0, NULL },
     { "/v1/user/register", "POST", im_logic_register_handler, IM_ASKER_PAGE,
-      IM_FORM_ACCOUNT, 0 },
+      IM_FORM_ACCOUNT, 0, NULL },
     { "/v1/user/login", "POST", im_logic_login_handler, IM_ASKER_PAGE,
-      IM_FORM_ACCOUNT, 0 },
+      IM_FORM_ACCOUNT, 0, NULL },
     { "/v1/user/check_auth", "POST", im_logic_check_auth_handler,
-      IM_ASKER_PAGE, IM_FORM_ACCOUNT, 0 },
+      IM_ASKER_PAGE, IM_FORM_ACCOUNT, 0, NULL },
     { "/v1/user/logout", "GET", im_logic_logout_handler, IM_ASKER_PAGE,
-      IM_FORM_ACCOUNT, 0 },
+      IM_FORM_ACCOUNT, 0, NULL },
     { "/v1/user/password", "POST", im_logic_password_handler, IM_ASKER_PAGE,
-      IM_FORM_ACCOUNT, 0 },
+      IM_FORM_ACCOUNT, 0, NULL },
     { "/v1/user/delete", "POST", im_logic_delete_handler, IM_ASKER_PAGE,
-      IM_FORM_ACCOUNT, 0 },
-    { "/api/v1/*", NULL, NULL, IM_ASKER_PAGE, IM_FORM_V1, 0 },
-    { "/api", "POST", im_logic_api_handler, IM_ASKER_ADMIN, IM_FORM_OWN, 1 },
-    { "/api/*", "POST", im_logic_api_handler, IM_ASKER_ADMIN, IM_FORM_OWN, 1 },
-    { NULL, NULL, NULL, IM_ASKER_PAGE, IM_FORM_OWN, 0 }
+      IM_FORM_ACCOUNT, 0, NULL },
+    { "/api/v1/*", NULL, NULL, IM_ASKER_PAGE, IM_FORM_V1, 0, NULL },
+    { "/api", "POST", im_logic_api_handler, IM_ASKER_ADMIN, IM_FORM_OWN, 1,
+      NULL },
+    { "/api/*", "POST", im_logic_api_handler, IM_ASKER_ADMIN, IM_FORM_OWN, 1,
+      NULL },
+    { NULL, NULL, NULL, IM_ASKER_PAGE, IM_FORM_OWN, 0, NULL }
 };
 
 
@@ -328,7 +338,8 @@ im_logic_route_run(im_daemon_request_t *r, const im_logic_route_t *route)
         return;
     }
 
-    status = route->json ? im_logic_body(r, 0, &why) : 0;
+    why = im_logic_query_known(r, route->args);
+    status = why != NULL ? 400 : route->json ? im_logic_body(r, 0, &why) : 0;
 
     if (status != 0) {
         im_logic_route_refuse(r, route, status, why);

@@ -134,6 +134,21 @@ http: GET /im/rooms/1/history?since=:1 400 => since
 http: GET /im/rooms/1/history?limit=301 400 => limit
 http: GET /im/rooms/1/history?limit= 400 => limit
 http: GET /im/rooms/1/history?limit=1x 400 => limit
+http: GET /im/rooms/1/history?limt=5 400 => "msg":"the query has no \\"limt\\": did you mean \\"limit\\"\?"
+http: GET /im/rooms/1/history?limit=1&page=2 400 => "msg":"the query has no \\"page\\", but limit, since"
+http: GET /im/rooms/1/history?limit=1&&_=123 400 => has no \\"_\\"
+http: GET /im/rooms/1/history?api_key=x&limit=1 200
+http: HEAD /im/rooms/1/history?limt=5 400
+http: GET /im/rooms?to=5 400 => did you mean \\"top\\"\?
+http: GET /im/rooms/1?limit=5 400 => "msg":"the query has no \\"limit\\": this path takes no query"
+http: GET /im/online?x 400 => has no \\"x\\"
+http: GET /im/nodes?x=1 400 => has no \\"x\\"
+http: GET /im/bans?x=1 400 => has no \\"x\\"
+http: GET /im/users/u1?x=1 400 => has no \\"x\\"
+http: DELETE /im/users/u1?fro=600 400 => has no \\"fro\\", but code, reason, for"
+http: GET /im/bans 200 => "bans":\[\]
+http: DELETE /im/sessions/00000000-0000-4000-8000-000000000000?cod=3000 400 => did you mean \\"code\\"\?
+http: GET /im/health?_=123 200
 until: /im/rooms/3/history ^404.*no im_room rule
 http: GET /im/rooms/2/history 404 => keeps no history
 http: GET /im/rooms/%ff/history 400

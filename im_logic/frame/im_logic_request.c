@@ -8,6 +8,7 @@
 #include <sys/time.h>
 
 #include "im_logic_request.h"
+#include "im_near.h"
 #include "im_logic_print.h"
 #include "im_logic_type.h"
 #include "im_logic_url.h"
@@ -15,6 +16,7 @@
 
 #define IM_REQUEST_DIGITS  20
 #define IM_REQUEST_SHOWN   128        /* bytes of a value in a message */
+#define IM_REQUEST_WHY     2048       /* bytes of such a message */
 
 
 void
@@ -164,6 +166,77 @@ im_logic_query_number(im_daemon_request_t *r, const char *name, uint64_t max,
     }
 
     return rc;
+}
+
+
+const char *
+im_logic_query_strange(im_daemon_request_t *r, im_str_t name,
+    const char *const *known)
+{
+    im_buf_t   *b;
+    im_uint_t   i;
+    im_near_t   near;
+
+    name.len = im_min(name.len, IM_REQUEST_SHOWN);
+    b = im_daemon_buf(r, IM_REQUEST_WHY);
+
+    im_near_init(&near, name);
+
+    for (i = 0; known[i] != NULL; i++) {
+        im_near_try(&near, im_str_z(known[i]));
+    }
+
+    im_logic_print(b, "the query has no %j", name);
+
+    if (near.found.data != NULL) {
+        im_logic_print(b, ": did you mean %j?", near.found);
+
+    } else if (known[0] == NULL) {
+        im_buf_add_z(b, ": this path takes no query");
+    }
+
+    for (i = 0; near.found.data == NULL && known[i] != NULL; i++) {
+        im_logic_print(b, "%z %z", i == 0 ? ", but" : ",", known[i]);
+    }
+
+    im_buf_add_u8(b, '\0');
+
+    return b->failed ? "no memory" : (const char *) b->data;
+}
+
+
+static int
+im_logic_query_has(const char *const *known, im_str_t name)
+{
+    while (*known != NULL) {
+        if (im_str_eq(name, im_str_z(*known++))) {
+            return 1;
+        }
+    }
+
+    return im_str_eq(name, im_str_z("api_key"));
+}
+
+
+const char *
+im_logic_query_known(im_daemon_request_t *r, const char *const *known)
+{
+    size_t    at;
+    im_str_t  name, value;
+
+    if (known == NULL) {
+        return NULL;
+    }
+
+    at = 0;
+
+    while (im_logic_url_arg(r->query, &at, &name, &value) == IM_OK) {
+        if (!im_logic_query_has(known, name)) {
+            return im_logic_query_strange(r, name, known);
+        }
+    }
+
+    return NULL;
 }
 
 

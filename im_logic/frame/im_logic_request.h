@@ -57,6 +57,17 @@ im_int_t im_logic_query(im_daemon_request_t *r, const char *name, size_t max,
 im_int_t im_logic_query_number(im_daemon_request_t *r, const char *name,
     uint64_t max, uint64_t *n);
 
+/*
+ * Each argument is in the list, which ends with NULL, or is the key that
+ * api_key= has.  NULL, or what is wrong.  No list: any may be there.
+ */
+const char *im_logic_query_known(im_daemon_request_t *r,
+    const char *const *known);
+
+/* That is what is wrong, with the nearest one. */
+const char *im_logic_query_strange(im_daemon_request_t *r, im_str_t name,
+    const char *const *known);
+
 /* im_hash_init(); the table is freed with the request. */
 im_int_t im_logic_hash(im_daemon_request_t *r, im_hash_t *h,
     im_hash_name_pt name);

@@ -9,11 +9,7 @@
 #include "im_logic_publish.h"
 #include "im_logic_type.h"
 #include "im_logic_url.h"
-#include "im_near.h"
 #include "im_utf8.h"
-
-
-#define IM_PUSH_STRANGE  512         /* bytes: near names are short */
 
 
 /* The JSON form. */
@@ -323,37 +319,9 @@ im_logic_push_json(im_logic_publish_t *publish)
 }
 
 
-static const char *
-im_logic_push_strange(im_daemon_request_t *r, im_str_t name)
-{
-    im_buf_t  *b;
-    im_uint_t  i;
-    im_near_t  near;
-
-    static const im_str_t  known[] = {
-        im_str("room"), im_str("user"), im_str("key"), im_str("all"),
-        im_str("id"), im_str("durability"), im_str("operation")
-    };
-
-    im_near_init(&near, name);
-
-    for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        im_near_try(&near, known[i]);
-    }
-
-    if (near.found.data == NULL) {
-        return im_logic_text(r, "the query has no %j: it takes room=, user=, "
-                             "key=, all=1, id=, durability= and operation=",
-                             name);
-    }
-
-    b = im_daemon_buf(r, IM_PUSH_STRANGE);
-    im_logic_print(b, "the query has no %j: did you mean %j?", name,
-                   near.found);
-    im_buf_add_u8(b, '\0');
-
-    return b->failed ? "no memory" : (const char *) b->data;
-}
+static const char *const  im_logic_push_known[] = {
+    "room", "user", "key", "all", "id", "durability", "operation", NULL
+};
 
 
 /* *query: it has targets, which say that the body is the message itself. */
@@ -384,7 +352,8 @@ im_logic_push_args(im_logic_publish_t *publish, int *query)
             with = name;
 
         } else if (!im_str_eq(name, im_str_z("api_key"))) {
-            why = im_logic_push_strange(publish->r, name);
+            why = im_logic_query_strange(publish->r, name,
+                                         im_logic_push_known);
             return im_logic_publish_refuse(publish, 400, why);
         }
     }
