@@ -361,3 +361,25 @@ a: like ^\{"id":11,"subscribe":
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 14: a client has all of that time
+--- config
+    location = /none { im_comet protocol=im; im_auth none; im_limit auth_timeout=1s; }
+--- services: redis
+--- not_ready
+--- websocket
+a: open /none
+pass: 0.3
+b: open /none
+pass: 0.3
+c: open /none
+a: recv_close 1008
+a: lived 1
+b: recv_close 1008
+b: lived 1
+c: recv_close 1008
+c: lived 1
+--- no_error_log
+[alert]

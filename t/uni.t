@@ -23,10 +23,14 @@ __DATA__
 --- config
     location = /uni { im_comet protocol=centrifuge_uni; im_auth none; }
     location = /jwt { im_comet protocol=centrifuge_uni; im_auth jwt; }
-    location = /short {
+    location = /late {
         im_comet protocol=centrifuge_uni;
         im_auth none;
         im_limit auth_timeout=1s;
+    }
+    location = /short {
+        im_comet protocol=centrifuge_uni;
+        im_auth none;
         im_ping 1s timeout=3s;
     }
     location = /im_connect {
@@ -134,7 +138,7 @@ g: open /jwt
 g: send {"token":"JWT(HS256 hs256 {"sub":"u1","channels":["nothing"]})"}
 g: like ^\{"disconnect":\{"code":3004,"reason":"[^"]+"\}\}$
 g: recv_close 3004
-h: open /short
+h: open /late
 h: like ^\{"disconnect":\{"code":3502,"reason":"[^"]+"\}\}$
 h: recv_close 3502
 i: open /uni

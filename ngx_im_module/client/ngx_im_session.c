@@ -140,7 +140,7 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
 
     if (proto->connects) {
         ngx_im_session_phase(s, NGX_IM_CONNECTING);
-        ngx_im_session_deadline(s, (ilcf->auth_timeout + 999) / 1000);
+        ngx_im_session_deadline(s, ngx_im_session_patience(ilcf));
 
     } else {
         ngx_im_session_phase(s, NGX_IM_OPEN);

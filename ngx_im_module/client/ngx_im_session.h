@@ -551,8 +551,18 @@ void ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info);
 /* It is in no topic any more. */
 void ngx_im_session_sub_free(im_sub_t *sub);
 
-/* Sets the deadline, in seconds from now. */
+/*
+ * Sets the deadline, in seconds from now.  It comes with a tick of the wheel,
+ * so up to a second earlier.
+ */
 void ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds);
+
+/* For ngx_im_session_deadline(): a client has all of im_limit auth_timeout=. */
+static inline ngx_uint_t
+ngx_im_session_patience(const ngx_im_loc_conf_t *conf)
+{
+    return (conf->auth_timeout + 999) / 1000 + 1;
+}
 
 /* Seconds until its identity ends. */
 ngx_uint_t ngx_im_session_left(ngx_im_session_t *s);

@@ -859,7 +859,7 @@ ngx_im_unpack_deadline(ngx_im_unpack_t *u, ngx_im_session_t *s)
     ngx_uint_t  most;
 
     most = s->phase == NGX_IM_OPEN ? u->conf->ping / 1000
-                                   : (u->conf->auth_timeout + 999) / 1000;
+                                   : ngx_im_session_patience(u->conf);
 
     ngx_im_session_deadline(s, ngx_min(u->in->deadline, ngx_max(most, 1)));
     ngx_im_detach_patience(s);

@@ -506,7 +506,7 @@ ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
     ngx_im_session_phase(s, NGX_IM_OPEN);
 
     if (s->ext != NULL && s->ext->connecting) {
-        ngx_im_session_deadline(s, s->class->conf->auth_timeout / 1000);
+        ngx_im_session_deadline(s, ngx_im_session_patience(s->class->conf));
 
     } else {
         ngx_im_ping_start(s);

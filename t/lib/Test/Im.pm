@@ -695,6 +695,7 @@ my %Steps = (
     logged  => \&step_logged,
     unlogged => \&step_unlogged,
     elapsed => \&step_elapsed,
+    pass    => sub { Time::HiRes::sleep($_[0]); 1 },
     record  => \&step_record,
     crowd   => \&step_crowd,
     storm   => \&step_storm,
@@ -753,6 +754,7 @@ my %Verbs = (
     recv_close  => \&client_recv_close,
     eof         => \&client_eof,
     cut         => sub { $_[0]->shut; 1 },
+    lived       => \&client_lived,
     burst       => \&client_burst,
     many        => \&client_many,
     rated       => \&client_rated,
@@ -1964,6 +1966,17 @@ sub client_eof {
     }
 
     die "the connection stays open\n" unless $client->{eof};
+
+    return 1;
+}
+
+
+# so many seconds at least since it connected
+sub client_lived {
+    my ($client, $seconds) = @_;
+    my $lived = Time::HiRes::time() - $client->{opened};
+
+    die "$lived s\n" if $lived < $seconds - 0.05;
 
     return 1;
 }
