@@ -374,7 +374,9 @@ $(BUILD)/t/clock.so $(BUILD)/t/names.so $(BUILD)/t/nomem.so \
 # those files of the module are compiled again, and the others are linked as
 # they are
 COUNTED  := $(BUILD)/work/addon/handover/*.o \
-            $(BUILD)/work/addon/client/ngx_im_unpack.o
+            $(patsubst %,$(BUILD)/work/addon/client/ngx_im_%.o,\
+                flush send sub unpack) \
+            $(BUILD)/work/addon/im_core/im_topic.o
 
 $(BUILD)/t/work/ngx_im_module.so: $(MODULE)
 	@mkdir -p $(@D)

@@ -67,9 +67,9 @@ struct im_sub_s {
     uint32_t        cursor;    /* offset of the next byte */
     im_log_t       *log;
     uint32_t        next;      /* the session's: its next subscription */
-    uint32_t        session;   /* the session's */
+    uint32_t        prev;      /* the session's: the one before */
     void           *more;      /* the session's: what only some have, or NULL */
-    uint32_t        expires;   /* the session's: s, 0: never */
+    uint32_t        session;   /* the session's */
     uint8_t         flags;     /* the session's */
     uint8_t         state:5;   /* read it by im_sub_state() */
     uint8_t         taken:1;   /* im_follow's: Redis counts it elsewhere */

@@ -81,17 +81,19 @@ ngx_im_expiry_set(ngx_im_session_t *s, int64_t when)
 void
 ngx_im_expiry_sub(ngx_im_session_t *s, im_sub_t *sub, int64_t when)
 {
-    if (ngx_im_session_known(s) == NULL) {
-        ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
-        return;
+    uint32_t  end;
+
+    end = ngx_im_expiry_time(when);
+
+    if (end && s->class->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len == 0) {
+        end += s->class->conf->grace;
     }
 
-    sub->expires = ngx_im_expiry_time(when);
-
-    if (sub->expires
-        && s->class->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len == 0)
+    if (ngx_im_session_known(s) == NULL
+        || ngx_im_session_set_sub_expires(sub, end) != NGX_OK)
     {
-        sub->expires += s->class->conf->grace;
+        ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
+        return;
     }
 
     ngx_im_expiry_schedule(s);
@@ -102,7 +104,7 @@ ngx_im_expiry_sub(ngx_im_session_t *s, im_sub_t *sub, int64_t when)
 void
 ngx_im_expiry_schedule(ngx_im_session_t *s)
 {
-    uint32_t         next, refresh;
+    uint32_t         end, next, refresh;
     im_sub_t        *sub;
     ngx_im_known_t  *known;
 
@@ -121,8 +123,10 @@ ngx_im_expiry_schedule(ngx_im_session_t *s)
     }
 
     for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
-        if (sub->expires && (next == 0 || sub->expires < next)) {
-            next = sub->expires;
+        end = ngx_im_sub_expires(sub);
+
+        if (end && (next == 0 || end < next)) {
+            next = end;
         }
     }
 
@@ -161,15 +165,17 @@ ngx_im_expiry_sub_ttl(ngx_im_session_t *s, im_sub_t *sub)
 {
     uint32_t  end;
 
+    end = ngx_im_sub_expires(sub);
+
     /* where a webhook renews it, the client has nothing to do */
 
-    if (sub->expires == 0
+    if (end == 0
         || s->class->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len)
     {
         return 0;
     }
 
-    end = sub->expires - s->class->conf->grace;
+    end -= s->class->conf->grace;
 
     return end > ngx_time() ? end - ngx_time() : 1;
 }

@@ -19,6 +19,8 @@
 #define NGX_IM_FLUSH_TURN   5            /* ms, about */
 #define NGX_IM_FLUSH_CHECK  32           /* sessions, then the clock */
 #define NGX_IM_FLUSH_BATCH  131072       /* bytes that fill a batch */
+#define NGX_IM_FLUSH_FEW    8            /* topics of a session */
+#define NGX_IM_FLUSH_LOOKS  128          /* at topics, for the cost of a send */
 
 
 /* Sends of one system call, of a session each. */
@@ -178,14 +180,16 @@ ngx_im_batch_send(ngx_im_worker_t *w, ngx_im_batch_t *batch, im_list_t *logs)
 
 /* NGX_DECLINED: it is to send by itself. */
 static ngx_int_t
-ngx_im_batch_add(ngx_im_worker_t *w, ngx_im_batch_t *batch, ngx_im_session_t *s)
+ngx_im_batch_add(ngx_im_worker_t *w, ngx_im_batch_t *batch, ngx_im_session_t *s,
+    im_sub_t *only)
 {
     ngx_im_uring_send_t  *send;
 
     send = &batch->sends[batch->n];
 
     if (w->uring == NULL
-        || ngx_im_send_begin(s, &batch->subs[batch->n], &send->bytes) != NGX_OK)
+        || ngx_im_send_begin(s, only, &batch->subs[batch->n], &send->bytes)
+           != NGX_OK)
     {
         return NGX_DECLINED;
     }
@@ -290,6 +294,41 @@ ngx_im_flush_next(ngx_im_worker_t *w, im_list_t *logs, ngx_im_batch_t *batch)
 }
 
 
+/*
+ * So many of all topics have news that a look at those of a session is worth
+ * it, however many it has: what is found saves a send.
+ */
+static ngx_uint_t
+ngx_im_flush_many(const ngx_im_worker_t *w, const im_list_t *logs)
+{
+    size_t      looks;
+    im_list_t  *q;
+
+    looks = 0;
+    q = im_list_first(logs);
+
+    while (q != im_list_last(logs) && looks < w->hub.topics.count) {
+        looks += NGX_IM_FLUSH_LOOKS;
+        q = im_list_next(q);
+    }
+
+    return looks > 0 && looks >= w->hub.topics.count;
+}
+
+
+/*
+ * What a session lacks goes out together.  Nothing else is to be found where no
+ * other log waits.  NULL: all of its topics are to be looked at.
+ */
+static im_sub_t *
+ngx_im_flush_only(const im_list_t *logs, ngx_uint_t many,
+    const ngx_im_session_t *s, im_sub_t *sub)
+{
+    return im_list_first(logs) == im_list_last(logs)
+           || (s->nsubs > NGX_IM_FLUSH_FEW && !many) ? sub : NULL;
+}
+
+
 static void
 ngx_im_flush_count(ngx_im_worker_t *w, ngx_uint_t sessions)
 {
@@ -301,6 +340,29 @@ ngx_im_flush_count(ngx_im_worker_t *w, ngx_uint_t sessions)
 }
 
 
+/* many: of ngx_im_flush_many(). */
+static void
+ngx_im_flush_sub(ngx_im_worker_t *w, im_list_t *logs, ngx_uint_t many,
+    im_sub_t *sub, ngx_im_batch_t *batch)
+{
+    im_sub_t          *only;
+    ngx_im_session_t  *s;
+
+    s = ngx_im_sub_session(sub);
+
+    if (s->phase == NGX_IM_CLOSED || !im_list_empty(&s->blocked)) {
+        ngx_im_send_later(s, sub);
+        return;
+    }
+
+    only = ngx_im_flush_only(logs, many, s, sub);
+
+    if (ngx_im_batch_add(w, batch, s, only) != NGX_OK) {
+        ngx_im_send_turn(s, sub, only);
+    }
+}
+
+
 /*
  * A log may end in a turn, and leaves its list then.  One that has more to send
  * than fits a turn goes behind the others.
@@ -308,15 +370,15 @@ ngx_im_flush_count(ngx_im_worker_t *w, ngx_uint_t sessions)
 ngx_uint_t
 ngx_im_flush_turn(ngx_im_worker_t *w, im_list_t *logs, ngx_uint_t n)
 {
-    uint64_t           end;
-    im_sub_t          *sub;
-    im_open_t         *open;
-    ngx_uint_t         most;
-    ngx_im_batch_t     batch;
-    ngx_im_session_t  *s;
+    uint64_t         end;
+    im_sub_t        *sub;
+    im_open_t       *open;
+    ngx_uint_t       most, many;
+    ngx_im_batch_t   batch;
 
     end = 0;
     most = n;
+    many = ngx_im_flush_many(w, logs);
     ngx_im_batch_init(&batch);
 
     for ( ;; ) {
@@ -333,16 +395,7 @@ ngx_im_flush_turn(ngx_im_worker_t *w, im_list_t *logs, ngx_uint_t n)
 
         n--;
 
-        s = ngx_im_sub_session(sub);
-
-        if (s->phase == NGX_IM_CLOSED || !im_list_empty(&s->blocked)) {
-            im_sub_block(sub);
-            continue;
-        }
-
-        if (ngx_im_batch_add(w, &batch, s) != NGX_OK) {
-            ngx_im_send_due(s);
-        }
+        ngx_im_flush_sub(w, logs, many, sub, &batch);
 
         if (batch.n == NGX_IM_URING_SENDS
             || batch.bytes >= NGX_IM_FLUSH_BATCH)

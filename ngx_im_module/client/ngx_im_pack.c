@@ -20,6 +20,7 @@
 #include "ngx_im_opening.h"
 #include "ngx_im_output.h"
 #include "ngx_im_send.h"
+#include "ngx_im_sub.h"
 #include "im_ask.h"
 
 
@@ -273,7 +274,7 @@ ngx_im_pack_subs(ngx_im_session_t *s, im_handover_session_t *out,
         to->epoch = topic->epoch;
         to->seq = topic->seq;
         to->mark = im_follow_mark(topic);
-        to->expires = sub->expires;
+        to->expires = ngx_im_sub_expires(sub);
         to->flags = sub->flags;
         to->info = ngx_im_session_kept(more != NULL ? more->info : NULL);
         to++;
@@ -541,7 +542,7 @@ ngx_im_pack_leave(ngx_im_session_t *s, ngx_uint_t same, ngx_uint_t lost)
 
     while (s->subs != NULL) {
         sub = s->subs;
-        s->subs = ngx_im_sub_next(sub);
+        ngx_im_sub_unlist(s, sub);
 
         if (sub->flags & NGX_IM_SUB_GUEST_ROOM) {
             ngx_im_host_release_room(w, ngx_im_host(w, s->host), same);

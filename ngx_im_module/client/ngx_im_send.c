@@ -30,10 +30,20 @@ ngx_im_send_unblock(ngx_im_session_t *s)
     im_sub_t  *sub;
 
     im_list_remove(&s->blocked);
+    s->news = NGX_IM_NEWS_ONE;
 
     for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
         im_sub_unblock(sub);
     }
+}
+
+
+void
+ngx_im_send_later(ngx_im_session_t *s, im_sub_t *sub)
+{
+    s->news = NGX_IM_NEWS_MORE;
+
+    im_sub_block(sub);
 }
 
 
@@ -52,11 +62,6 @@ ngx_im_send_cut(ngx_im_session_t *s)
 }
 
 
-/*
- * Sends to a session whose turn it is.  Subscriptions that have got to a cut of
- * their log end here and nowhere else, so that callers that walk subscriptions
- * may send.
- */
 void
 ngx_im_send_due(ngx_im_session_t *s)
 {
@@ -459,40 +464,71 @@ typedef struct {
 } ngx_im_part_t;
 
 
-/* Reads what a session lacks, for one call; the number of pieces. */
-static ngx_uint_t
-ngx_im_send_read(ngx_im_session_t *s, im_str_t *pieces, ngx_uint_t most,
-    ngx_im_part_t *parts, size_t max)
+/* For one call, of one subscription or of all. */
+typedef struct {
+    im_str_t       pieces[NGX_IM_PIECES];
+    ngx_im_part_t  parts[NGX_IM_PIECES + 1];
+    ngx_uint_t     n;                    /* pieces */
+    ngx_uint_t     most;                 /* of n */
+    size_t         len;
+    size_t         max;                  /* of len */
+    unsigned       rest:1;               /* there may be more */
+} ngx_im_read_t;
+
+
+/* NULL: no part was read of it. */
+static ngx_im_part_t *
+ngx_im_send_read_sub(ngx_im_read_t *read, im_sub_t *sub, ngx_im_part_t *part)
 {
-    size_t       total;
-    im_sub_t    *sub;
-    ngx_uint_t   n, got;
+    ngx_uint_t  got;
 
-    n = 0;
-
-    for (sub = s->subs;
-         sub && n < most && max > 0;
-         sub = ngx_im_sub_next(sub))
-    {
-        if (im_sub_state(sub) == IM_SUB_JOINING || im_sub_behind(sub) == 0) {
-            continue;
-        }
-
-        got = im_sub_read(sub, pieces + n, most - n, max, &total);
-
-        if (got > 0) {
-            parts->sub = sub;
-            parts->len = total;
-            parts++;
-        }
-
-        n += got;
-        max -= ngx_min(max, total);
+    if (im_sub_state(sub) == IM_SUB_JOINING || im_sub_behind(sub) == 0) {
+        return NULL;
     }
 
-    parts->sub = NULL;
+    got = im_sub_read(sub, read->pieces + read->n, read->most - read->n,
+                      read->max - read->len, &part->len);
 
-    return n;
+    read->rest |= part->len < im_sub_behind(sub);
+    read->n += got;
+    read->len += part->len;
+    part->sub = sub;
+
+    return got > 0 ? part : NULL;
+}
+
+
+/* only: a subscription of the session, or NULL: all of them. */
+static void
+ngx_im_send_read(ngx_im_session_t *s, im_sub_t *only, ngx_im_read_t *read,
+    ngx_uint_t most)
+{
+    im_sub_t       *sub;
+    ngx_im_part_t  *part;
+
+    read->n = 0;
+    read->most = most;
+    read->len = 0;
+    read->max = ngx_im_output(s)->max;
+    read->rest = 0;
+
+    part = read->parts;
+    sub = only != NULL ? only : s->subs;
+
+    while (sub != NULL) {
+        if (read->n == most || read->len >= read->max) {
+            read->rest = 1;
+            break;
+        }
+
+        if (ngx_im_send_read_sub(read, sub, part) != NULL) {
+            part++;
+        }
+
+        sub = only != NULL ? NULL : ngx_im_sub_next(sub);
+    }
+
+    part->sub = NULL;
 }
 
 
@@ -518,27 +554,24 @@ ngx_im_send_advance(ngx_im_session_t *s, ngx_im_part_t *part, size_t n)
 
 
 static ngx_int_t
-ngx_im_send_topics(ngx_im_session_t *s)
+ngx_im_send_topics(ngx_im_session_t *s, im_sub_t *only)
 {
     size_t         sent;
-    im_str_t       pieces[NGX_IM_PIECES];
     ngx_int_t      rc;
-    ngx_uint_t     n;
-    ngx_im_part_t  parts[NGX_IM_PIECES + 1];
+    ngx_im_read_t  read;
 
-    n = ngx_im_send_read(s, pieces, NGX_IM_PIECES, parts,
-                         ngx_im_output(s)->max);
+    ngx_im_send_read(s, only, &read, NGX_IM_PIECES);
 
-    if (n == 0) {
+    if (read.n == 0) {
         return NGX_DONE;
     }
 
-    rc = ngx_im_send_pieces(s, pieces, n, &sent);
+    rc = ngx_im_send_pieces(s, read.pieces, read.n, &sent);
 
-    ngx_im_send_advance(s, parts, sent);
+    ngx_im_send_advance(s, read.parts, sent);
     ngx_im_mark_sent(s, sent);
 
-    return rc;
+    return rc == NGX_OK && sent == read.len && !read.rest ? NGX_DONE : rc;
 }
 
 
@@ -547,7 +580,7 @@ ngx_im_send_topics(ngx_im_session_t *s)
  * is full; NGX_ERROR: the connection is lost.
  */
 static ngx_int_t
-ngx_im_send_step(ngx_im_session_t *s)
+ngx_im_send_step(ngx_im_session_t *s, im_sub_t *only)
 {
     ngx_im_replies_t  *replies;
 
@@ -565,7 +598,7 @@ ngx_im_send_step(ngx_im_session_t *s)
         return ngx_im_send_replies(s, replies->len);
     }
 
-    return ngx_im_send_topics(s);
+    return ngx_im_send_topics(s, only);
 }
 
 
@@ -632,13 +665,18 @@ ngx_im_send_result(ngx_im_session_t *s, ngx_int_t rc)
 }
 
 
-void
-ngx_im_send_session(ngx_im_session_t *s)
+/* only: what it lacks of other topics waits, unless a mark is to follow. */
+static void
+ngx_im_send_some(ngx_im_session_t *s, im_sub_t *only)
 {
     ngx_int_t  rc;
 
+    if (s->ext != NULL && s->ext->mark != NGX_IM_MARK_NONE) {
+        only = NULL;
+    }
+
     do {
-        rc = ngx_im_send_step(s);
+        rc = ngx_im_send_step(s, only);
 
         if (rc == NGX_DONE && ngx_im_mark_due(s)) {
             rc = ngx_im_send_mark(s);
@@ -647,6 +685,28 @@ ngx_im_send_session(ngx_im_session_t *s)
     } while (rc == NGX_OK);
 
     ngx_im_send_result(s, rc);
+}
+
+
+void
+ngx_im_send_session(ngx_im_session_t *s)
+{
+    ngx_im_send_some(s, NULL);
+}
+
+
+void
+ngx_im_send_turn(ngx_im_session_t *s, im_sub_t *sub, im_sub_t *only)
+{
+    ngx_im_send_some(s, only);
+
+    /* others have their own turn */
+
+    if (s->phase == NGX_IM_OPEN && im_list_empty(&s->blocked)
+        && im_sub_cut(sub))
+    {
+        ngx_im_worker->events->cut(s, sub);
+    }
 }
 
 
@@ -665,7 +725,7 @@ ngx_im_send_own(ngx_im_session_t *s)
     }
 
     do {
-        rc = ngx_im_send_step(s);
+        rc = ngx_im_send_step(s, NULL);
     } while (rc == NGX_OK && (s->replies != NULL || s->unfinished != NULL));
 
     ngx_im_send_result(s, rc);
@@ -719,31 +779,27 @@ ngx_im_send_history(ngx_im_session_t *s, im_str_t frame)
 
 
 ngx_int_t
-ngx_im_send_begin(ngx_im_session_t *s, im_sub_t **sub, im_str_t *piece)
+ngx_im_send_begin(ngx_im_session_t *s, im_sub_t *only, im_sub_t **sub,
+    im_str_t *piece)
 {
-    im_str_t                pieces[2];
-    im_sub_t               *follower;
-    ngx_im_part_t           parts[3];
-    const ngx_im_output_t  *output;
+    ngx_im_read_t  read;
 
-    output = ngx_im_output(s);
-
-    if (!output->batched || s->phase != NGX_IM_OPEN || s->replies != NULL
-        || s->unfinished != NULL
-        || ngx_im_send_read(s, pieces, 2, parts, output->max) != 1)
+    if (!ngx_im_output(s)->batched || s->phase != NGX_IM_OPEN
+        || s->replies != NULL || s->unfinished != NULL)
     {
         return NGX_DECLINED;
     }
 
-    for (follower = s->subs;
-         follower;
-         follower = ngx_im_sub_next(follower))
-    {
-        im_sub_block(follower);
+    ngx_im_send_read(s, only, &read, 2);
+
+    if (read.n != 1) {
+        return NGX_DECLINED;
     }
 
-    *sub = parts[0].sub;
-    *piece = pieces[0];
+    *sub = read.parts[0].sub;
+    *piece = read.pieces[0];
+
+    im_sub_block(*sub);
 
     return NGX_OK;
 }
@@ -753,13 +809,22 @@ void
 ngx_im_send_finish(ngx_im_session_t *s, im_sub_t *sub, size_t len, int result)
 {
     size_t         sent;
+    im_sub_t      *only;
     ngx_int_t      rc;
     ngx_im_part_t  parts[2];
 
-    ngx_im_send_unblock(s);
+    if (s->news == NGX_IM_NEWS_ONE) {
+        only = sub;
+        im_list_remove(&s->blocked);
+        im_sub_unblock(sub);
+
+    } else {
+        only = NULL;
+        ngx_im_send_unblock(s);
+    }
 
     if (result == -ECANCELED) {
-        ngx_im_send_due(s);
+        ngx_im_send_turn(s, sub, only);
         return;
     }
 
@@ -774,7 +839,7 @@ ngx_im_send_finish(ngx_im_session_t *s, im_sub_t *sub, size_t len, int result)
     ngx_im_mark_sent(s, sent);
 
     if (rc == NGX_OK) {
-        ngx_im_send_due(s);
+        ngx_im_send_turn(s, sub, only);
 
     } else {
         ngx_im_send_result(s, rc);

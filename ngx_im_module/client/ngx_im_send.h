@@ -114,21 +114,33 @@ extern const char  ngx_im_send_too_slow[];
 void ngx_im_send_slow(ngx_im_session_t *s, im_reason_e reason);
 
 /*
- * Sends to a session whose turn it is.  Subscriptions that have got to a cut of
- * their log end here and nowhere else, so that callers that walk subscriptions
- * may send.
+ * Sends all that a session lacks.  Subscriptions that have got to a cut of
+ * their log end here, in ngx_im_send_turn(), and nowhere else, so that callers
+ * that walk subscriptions may send.
  */
 void ngx_im_send_due(ngx_im_session_t *s);
 
 /*
- * The same in two steps, where all that the session lacks is one piece of one
+ * It is the turn of a follower, sub.  Sends what its session lacks of only, if
+ * that isn't NULL: nothing walks over the other topics then.
+ */
+void ngx_im_send_turn(ngx_im_session_t *s, im_sub_t *sub, im_sub_t *only);
+
+/* The same where the session is blocked: sub waits for that, too. */
+void ngx_im_send_later(ngx_im_session_t *s, im_sub_t *sub);
+
+/*
+ * A turn in two steps, where what is to be sent is one piece of one
  * subscription: between them the caller sends it, and has the session in a list
  * by its blocked.  NGX_DECLINED: it is more, or another output.
  */
-ngx_int_t ngx_im_send_begin(ngx_im_session_t *s, im_sub_t **sub,
+ngx_int_t ngx_im_send_begin(ngx_im_session_t *s, im_sub_t *only, im_sub_t **sub,
     im_str_t *piece);
 
-/* result of len bytes: bytes, or -errno; -ECANCELED: it was not tried. */
+/*
+ * result of len bytes: bytes, or -errno; -ECANCELED: it was not tried.  What
+ * the session lacks elsewhere is sent, too, if ngx_im_send_later() said so.
+ */
 void ngx_im_send_finish(ngx_im_session_t *s, im_sub_t *sub, size_t len,
     int result);
 

@@ -924,7 +924,9 @@ ngx_im_session_sub_rest(im_sub_t *sub)
 
     more = sub->more;
 
-    if (more != NULL && more->join == NULL && more->info == NULL) {
+    if (more != NULL && more->join == NULL && more->info == NULL
+        && more->expires == 0)
+    {
         im_free(more);
         sub->more = NULL;
     }
@@ -972,10 +974,32 @@ ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info)
 }
 
 
+ngx_int_t
+ngx_im_session_set_sub_expires(im_sub_t *sub, uint32_t expires)
+{
+    ngx_im_sub_more_t  *more;
+
+    if (expires == 0 && sub->more == NULL) {
+        return NGX_OK;
+    }
+
+    more = ngx_im_session_sub_more(sub);
+    if (more == NULL) {
+        return NGX_ERROR;
+    }
+
+    more->expires = expires;
+    ngx_im_session_sub_rest(sub);
+
+    return NGX_OK;
+}
+
+
 void
 ngx_im_session_sub_free(im_sub_t *sub)
 {
     ngx_im_session_set_sub_info(sub, im_str_set("", 0));
+    (void) ngx_im_session_set_sub_expires(sub, 0);
     (void) ngx_im_session_set_join(sub, NULL);
 
     im_sub_destroy(&ngx_im_worker->hub.logs, sub);

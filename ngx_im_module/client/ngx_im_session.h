@@ -167,6 +167,13 @@ typedef struct {
 } ngx_im_ext_t;
 
 
+/* Where a blocked session has news, as far as the flush has come to it. */
+typedef enum {
+    NGX_IM_NEWS_ONE = 0,                 /* where it had when it was blocked */
+    NGX_IM_NEWS_MORE
+} ngx_im_news_e;
+
+
 struct ngx_im_session_s {
     uint32_t            host;            /* in worker->hosts_slab; im_slab_t's
                                             while it is free */
@@ -207,6 +214,7 @@ struct ngx_im_session_s {
     unsigned            adopted:1;       /* in worker->adopted */
     unsigned            left:1;          /* a room that has presence, and Redis
                                             may not know */
+    unsigned            news:2;          /* ngx_im_news_e, of its topics */
     ngx_im_peer_t       peer;
     uint8_t             reason;          /* im_reason_e, with why */
     const char         *why;             /* for the log line */
@@ -276,6 +284,7 @@ typedef struct {
 typedef struct {
     ngx_im_join_t      *join;            /* or NULL */
     im_str_t           *info;            /* JSON behind it, or NULL */
+    uint32_t            expires;         /* s, 0: never */
 } ngx_im_sub_more_t;
 
 
@@ -547,6 +556,16 @@ ngx_int_t ngx_im_session_set_join(im_sub_t *sub, ngx_im_join_t *join);
 
 /* JSON for others; "" none. */
 void ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info);
+
+/* When it ends, s; 0: never. */
+static inline uint32_t
+ngx_im_sub_expires(const im_sub_t *sub)
+{
+    return sub->more != NULL ? ((ngx_im_sub_more_t *) sub->more)->expires : 0;
+}
+
+/* NGX_ERROR: no memory; that can't be where it had an end before. */
+ngx_int_t ngx_im_session_set_sub_expires(im_sub_t *sub, uint32_t expires);
 
 /* It is in no topic any more. */
 void ngx_im_session_sub_free(im_sub_t *sub);

@@ -167,9 +167,39 @@ ngx_im_sub_allowed(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
 static void
 ngx_im_sub_list(ngx_im_session_t *s, im_sub_t *sub)
 {
-    sub->next = s->subs != NULL ? s->subs->index : IM_SLAB_NONE;
+    sub->next = IM_SLAB_NONE;
+    sub->prev = IM_SLAB_NONE;
+
+    if (s->subs != NULL) {
+        sub->next = s->subs->index;
+        s->subs->prev = sub->index;
+    }
+
     s->subs = sub;
     s->nsubs++;
+}
+
+
+void
+ngx_im_sub_unlist(ngx_im_session_t *s, im_sub_t *sub)
+{
+    im_sub_t   *next, *prev;
+
+    next = ngx_im_sub_next(sub);
+
+    if (next != NULL) {
+        next->prev = sub->prev;
+    }
+
+    if (s->subs == sub) {
+        s->subs = next;
+
+    } else {
+        prev = im_slab_object(&ngx_im_worker->hub.logs.subs, sub->prev);
+        prev->next = sub->next;
+    }
+
+    s->nsubs--;
 }
 
 
@@ -340,26 +370,12 @@ void
 ngx_im_sub_leave(ngx_im_session_t *s, im_sub_t *sub)
 {
     int                last;
-    im_sub_t          *prev;
     im_topic_t        *topic;
     ngx_im_worker_t   *w;
 
     w = ngx_im_worker;
 
-    if (s->subs == sub) {
-        s->subs = ngx_im_sub_next(sub);
-
-    } else {
-        for (prev = s->subs; prev; prev = ngx_im_sub_next(prev)) {
-            if (prev->next == sub->index) {
-                prev->next = sub->next;
-                break;
-            }
-        }
-    }
-
-    s->nsubs--;
-
+    ngx_im_sub_unlist(s, sub);
     ngx_im_send_leave(s, sub);
 
     if (sub->flags & NGX_IM_SUB_GUEST_ROOM) {

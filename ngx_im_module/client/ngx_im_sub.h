@@ -37,6 +37,9 @@ im_sub_t *ngx_im_sub_adopt(ngx_im_session_t *s, im_topic_t *topic,
 
 void ngx_im_sub_leave(ngx_im_session_t *s, im_sub_t *sub);
 
+/* It is not among those of its session any more, and still in its topic. */
+void ngx_im_sub_unlist(ngx_im_session_t *s, im_sub_t *sub);
+
 /*
  * Gives its subscriptions that have a filter another one.  Messages that came
  * before stay.  NGX_DECLINED: no memory, and nothing has changed; NGX_ERROR:

@@ -721,11 +721,13 @@ ngx_im_unpack_subs(ngx_im_unpack_t *u, ngx_im_session_t *s)
         in = &u->in->subs[i - 1];
 
         sub = ngx_im_sub_adopt(s, u->topics[i - 1], in->flags);
-        if (sub == NULL) {
+
+        if (sub == NULL
+            || ngx_im_session_set_sub_expires(sub, in->expires) != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
-        sub->expires = in->expires;
         ngx_im_session_set_sub_info(sub, in->info);
     }
 
@@ -782,7 +784,7 @@ ngx_im_unpack_drop(ngx_im_session_t *s)
 
     while (s->subs != NULL) {
         sub = s->subs;
-        s->subs = ngx_im_sub_next(sub);
+        ngx_im_sub_unlist(s, sub);
 
         (void) im_hub_leave(&w->hub, sub, &last);
         ngx_im_session_sub_free(sub);

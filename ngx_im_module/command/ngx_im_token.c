@@ -352,7 +352,8 @@ static ngx_int_t
 ngx_im_token_sub_due(ngx_im_session_t *s, im_sub_t *sub)
 {
     if (s->class->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len) {
-        sub->expires = ngx_time() + NGX_IM_TOKEN_RETRY;
+        (void) ngx_im_session_set_sub_expires(sub, ngx_time()
+                                                   + NGX_IM_TOKEN_RETRY);
         ngx_im_token_ask(s, &ngx_im_token_sub_webhook,
                          im_topic_name(sub->log->topic));
         return NGX_OK;
@@ -361,7 +362,7 @@ ngx_im_token_sub_due(ngx_im_session_t *s, im_sub_t *sub)
     /* a subscription that has not begun waits for its beginning */
 
     if (im_sub_state(sub) == IM_SUB_JOINING) {
-        sub->expires = ngx_time() + 1;
+        (void) ngx_im_session_set_sub_expires(sub, ngx_time() + 1);
         return NGX_OK;
     }
 
@@ -372,7 +373,7 @@ ngx_im_token_sub_due(ngx_im_session_t *s, im_sub_t *sub)
 void
 ngx_im_token_due(ngx_im_timer_t *timer)
 {
-    uint32_t           now;
+    uint32_t           end, now;
     im_sub_t          *sub;
     ngx_im_about_t    *about;
     ngx_im_known_t    *known;
@@ -406,7 +407,9 @@ ngx_im_token_due(ngx_im_timer_t *timer)
 
     while (sub != NULL) {
 
-        if (sub->expires == 0 || sub->expires > now) {
+        end = ngx_im_sub_expires(sub);
+
+        if (end == 0 || end > now) {
             sub = ngx_im_sub_next(sub);
             continue;
         }
