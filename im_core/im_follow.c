@@ -980,7 +980,13 @@ im_follow_position(im_route_t *route, const im_reported_t *reply)
     }
 
     if (topic->state == IM_TOPIC_NEW) {
-        im_follow_begin(route, reply);
+
+        /* else its messages don't come here */
+
+        if (reply->applied) {
+            im_follow_begin(route, reply);
+        }
+
         return;
     }
 

@@ -3224,6 +3224,51 @@ test_hold(void **state)
 }
 
 
+/* A topic that is frozen before its first report begins with that. */
+static void
+test_frozen(void **state)
+{
+    im_topic_t  *topic;
+    worker_t    *w;
+
+    (void) state;
+
+    one_begin();
+    w = &workers[0];
+
+    sessions[1].worker = 1;
+    join(1, 0);
+    one_drain();
+
+    join(0, 0);
+    topic = im_hub_topic(&w->hub, im_str_z("r:none"));
+    assert_int_equal(im_follow_hold(topic), IM_AGAIN);
+    assert_int_equal(im_follow_freeze(topic), IM_OK);
+
+    /* it is asked for: no message would come here */
+
+    im_follow_compare(&w->follow, -1, 0);
+    im_follow_pump(&w->follow);
+    assert_int_equal(ncalls, 1);
+    assert_true(calls[0].report.ask);
+    one_drain();
+    assert_int_equal(topic->state, IM_TOPIC_NEW);
+    publish(0, 1);
+
+    im_follow_release(&w->follow, topic, 0);
+    now += 1000;
+    im_follow_tick(&w->follow, now);
+    one_drain();
+    assert_int_equal(topic->state, IM_TOPIC_LIVE);
+    assert_int_equal(topic->seq, 1);
+    assert_true(redis[0].shares[0].routed);
+
+    leave(0, 0);
+    leave(1, 0);
+    one_end();
+}
+
+
 /* A worker whose sessions have all moved leaves, and others hear nothing. */
 static void
 test_quiet(void **state)
@@ -3626,6 +3671,7 @@ main(int argc, char **argv)
         alloc_test(test_partitions),
         alloc_test(test_last),
         alloc_test(test_hold),
+        alloc_test(test_frozen),
         alloc_test(test_quiet),
         alloc_test(test_changes),
         alloc_test(test_take),
