@@ -49,13 +49,13 @@ sub begin {
 # accepted, and with what number, is a line of a file.
 sub publisher {
     my ($n) = @_;
+    my $over = 0;
+    local $SIG{TERM} = sub { $over = 1 };
     my $pid = fork();
 
     die "fork: $!\n" unless defined $pid;
     return $pid if $pid != 0;
 
-    my $over = 0;
-    $SIG{TERM} = sub { $over = 1 };
     $stack->{owner} = $stack->{set}{owner} = 0;
     $stack->{kept} = {};
     open(my $log, '>', "$dir/$n") or POSIX::_exit(1);

@@ -43,7 +43,7 @@ $SIG{PIPE} = 'IGNORE';
 $SIG{$_} = sub { exit 1 } for qw(TERM INT HUP);
 
 # what was accepted: "TOPIC PUBLISHER" => N; how pushes were answered
-my (%accepted, %load, @pids, $number, $pad, $everywhere);
+my (%accepted, %load, @pids, $over, $number, $pad, $everywhere);
 
 my @logics = qw(logic1 logic2 logic3);
 my $stack = Test::Im::Stack->new(
@@ -369,6 +369,9 @@ sub clients_end {
 # pushes
 
 sub load_start {
+    $over = 0;
+    local $SIG{TERM} = sub { $over = 1 };
+
     for my $p (0 .. $npublishers - 1) {
         my $pid = fork();
 
@@ -416,7 +419,7 @@ sub load_stop {
 # Pushes until SIGTERM; it ends only after its last push is accepted.
 sub publisher {
     my ($p) = @_;
-    my (%n, %status, $end);
+    my (%n, %status);
     my $i = 0;
     my $slowest = 0;
     my $begin = time();
@@ -425,7 +428,6 @@ sub publisher {
         $n{$key =~ s/ .*//r} = $accepted{$key};
     }
 
-    $SIG{TERM} = sub { $end = 1 };
     srand($p + $number);
 
     # each topic once, so that all have a position to lose
@@ -433,7 +435,7 @@ sub publisher {
         ? ('b', (map { "r:$_" } map { $number * 1000 + $_ } 0 .. $nrooms - 1),
            map { "u:u$_" } 0 .. $nusers - 1) : ();
 
-    while (!$end || @all) {
+    while (!$over || @all) {
         my $early = $begin + $i / $rate * $npublishers - time();
         sleep($early) if $early > 0 && !@all;
 
@@ -567,16 +569,16 @@ sub chaos {
 sub proxy {
     my $listen = IO::Socket::INET->new(Listen => 512,
         LocalAddr => '127.0.0.1') or die "proxy: $!\n";
+    my $black;
+    local $SIG{USR1} = sub { $black = !$black };
     my $pid = fork();
 
     die "fork: $!" unless defined $pid;
     return ($pid, $listen->sockport) if $pid;
 
-    my (%peer, $black, $bytes);
+    my (%peer, $bytes);
     my $select = IO::Select->new($listen);
     my $parent = getppid();
-
-    $SIG{USR1} = sub { $black = !$black };
 
     while (getppid() == $parent) {
 

@@ -244,10 +244,11 @@ sub sum {
 sub gone {
     my ($move, @old) = @_;
     my $begin = time();
-    my (%cpu, %ends, %gone);
+    my %cpu = map { ($_ => cpu($_)) } @old;
+    my (%ends, %gone);
 
     $move->{begin} = $begin;
-    $move->{before} = sum(map { cpu($_) } @old);
+    $move->{before} = sum(values %cpu);
     $move->{redis} = -cpu($stack->{pids}{redis});
 
     while (my @left = grep { !$gone{$_} } @old) {

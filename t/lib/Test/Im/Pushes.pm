@@ -31,12 +31,13 @@ sub start {
     my ($class, %args) = @_;
     my $self = bless { members => '', %args }, $class;
 
+    # it may be told to end before it has begun
+    local $SIG{TERM} = sub { $self->{ends} = 1 };
     $self->{pid} = fork();
     die "fork: $!\n" unless defined $self->{pid};
 
     if ($self->{pid} == 0) {
         $SIG{PIPE} = 'IGNORE';
-        $SIG{TERM} = sub { $self->{ends} = 1 };
         $SIG{INT} = 'DEFAULT';
         eval { $self->push_all; 1 } or print STDERR "# pushes: $@";
         POSIX::_exit($@ ? 1 : 0);
