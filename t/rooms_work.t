@@ -143,6 +143,7 @@ sub cost {
 }
 
 
+# Clients read and answer only when it is their turn, so nothing pings them.
 sub start {
     my ($uring) = @_;
     my $port = ports();
@@ -151,7 +152,7 @@ sub start {
         port => $port, workers => 1, access => 0, rules => 'im_room * history=0;',
         logic => [ "--http=127.0.0.1:" . ($port + 4) ],
         http => "im_io_uring $uring; im_limit commands=0 new_rooms=0 topics=" . ($nrooms[-1] + 1) . ';',
-        server => 'location = /cf { im_comet protocol=centrifuge; im_auth none; }'
+        server => 'location = /cf { im_comet protocol=centrifuge; im_auth none; im_ping 1h timeout=2h; }'
             . 'location = /metrics { im_status format=prometheus; }');
     $work = "$stack->{dir}/work";
     spew($work, "\0" x (256 * 32));
