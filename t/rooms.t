@@ -361,3 +361,28 @@ g: like "channel":"1","pub":\{"data":\{"n":1\},"offset":1\}
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 12: what a room collects goes with another message
+--- http_config
+    im_room calm  history=0 batch=10s;
+    im_room *     history=0;
+--- config
+    location = /ws { im_comet protocol=centrifuge; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+until: /im/health ^200
+a: open /ws
+a: send_lines {"id":1,"connect":{}} | {"id":2,"subscribe":{"channel":"1"}} | {"id":3,"subscribe":{"channel":"calm"}}
+a: like_set ^\{"id":1,"connect": || ^\{"id":2,"subscribe": || ^\{"id":3,"subscribe":
+push: room calm 1
+push: room 1 2
+a: like_set "channel":"calm","pub":\{"data":1\} || "channel":"1","pub":\{"data":2\}
+push: room calm 3
+push: room 1 4
+a: like "channel":"calm","pub":\{"data":3\}
+a: like "channel":"1","pub":\{"data":4\}
+--- no_error_log
+[error]
+[alert]

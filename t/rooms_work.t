@@ -200,6 +200,11 @@ sub compare {
     my $sends = sends($pid, $c, 100);
     note("$sends sends");
     cmp_ok($sends, '<', 25, 'messages of 100 rooms share sends');
+
+    # and where few have
+    $sends = sends($pid, session('some', 128), 8);
+    note("$sends sends");
+    cmp_ok($sends, '<', 5, 'messages of 8 of 128 rooms share sends');
 }
 
 

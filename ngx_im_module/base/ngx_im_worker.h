@@ -111,6 +111,7 @@ struct ngx_im_worker_s {
     ngx_uint_t          nreads;
     ngx_im_turn_t       loads;           /* topics that wait for a read */
     ngx_event_t         flush_event;
+    uint32_t            nflushes;        /* turns of flushes, ever */
     ngx_im_lags_t       lags;
     struct ngx_im_uring_s *uring;        /* or NULL: it is not used */
     ngx_event_t         close_event;

@@ -20,6 +20,7 @@
 #define NGX_IM_FLUSH_CHECK  32           /* sessions, then the clock */
 #define NGX_IM_FLUSH_BATCH  131072       /* bytes that fill a batch */
 #define NGX_IM_FLUSH_FEW    8            /* topics of a session */
+#define NGX_IM_FLUSH_AGAIN  256          /* the same, in its second turn */
 #define NGX_IM_FLUSH_LOOKS  128          /* at topics, for the cost of a send */
 
 
@@ -318,14 +319,27 @@ ngx_im_flush_many(const ngx_im_worker_t *w, const im_list_t *logs)
 
 /*
  * What a session lacks goes out together.  Nothing else is to be found where no
- * other log waits.  NULL: all of its topics are to be looked at.
+ * other log waits.  One that has a second turn in a flush may have several
+ * more.  NULL: all of its topics are to be looked at.
  */
 static im_sub_t *
-ngx_im_flush_only(const im_list_t *logs, ngx_uint_t many,
-    const ngx_im_session_t *s, im_sub_t *sub)
+ngx_im_flush_only(const ngx_im_worker_t *w, const im_list_t *logs,
+    ngx_uint_t many, im_sub_t *sub)
 {
-    return im_list_first(logs) == im_list_last(logs)
-           || (s->nsubs > NGX_IM_FLUSH_FEW && !many) ? sub : NULL;
+    const ngx_im_session_t  *s;
+
+    s = ngx_im_sub_session(sub);
+
+    if (im_list_first(logs) == im_list_last(logs) && im_list_empty(&w->paced)) {
+        return sub;
+    }
+
+    if (s->nsubs <= NGX_IM_FLUSH_FEW || many) {
+        return NULL;
+    }
+
+    return s->flush == w->nflushes && s->nsubs <= NGX_IM_FLUSH_AGAIN ? NULL
+                                                                      : sub;
 }
 
 
@@ -355,7 +369,8 @@ ngx_im_flush_sub(ngx_im_worker_t *w, im_list_t *logs, ngx_uint_t many,
         return;
     }
 
-    only = ngx_im_flush_only(logs, many, s, sub);
+    only = ngx_im_flush_only(w, logs, many, sub);
+    s->flush = w->nflushes;
 
     if (ngx_im_batch_add(w, batch, s, only) != NGX_OK) {
         ngx_im_send_turn(s, sub, only);
@@ -379,6 +394,7 @@ ngx_im_flush_turn(ngx_im_worker_t *w, im_list_t *logs, ngx_uint_t n)
     end = 0;
     most = n;
     many = ngx_im_flush_many(w, logs);
+    w->nflushes++;
     ngx_im_batch_init(&batch);
 
     for ( ;; ) {

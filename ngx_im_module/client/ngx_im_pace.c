@@ -5,7 +5,7 @@
  * their followers get theirs each time that the timer fires.
  *
  * A follower that gets something else meanwhile gets this with it, as one send
- * costs less than two.
+ * costs less than two, unless it has many topics.
  */
 
 #include "ngx_im_pace.h"

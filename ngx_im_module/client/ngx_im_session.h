@@ -179,6 +179,7 @@ struct ngx_im_session_s {
                                             while it is free */
     uint32_t            generation;
     uint32_t            index;
+    uint32_t            flush;           /* worker->nflushes at its turn */
     ngx_im_timer_t      deadline;        /* in worker->wheel */
     im_list_t           place;           /* in its host's, or worker->closed */
     im_list_t           blocked;         /* in worker->blocked; self when not */
