@@ -144,15 +144,44 @@ sub cost {
 
 
 # Clients read and answer only when it is their turn, so nothing pings them.
+# A worker with clients that the backend has put into a room with history, whose messages are
+# lost: it tells each of them, and closes it.
+sub lose {
+    my ($pid) = @_;
+    my @all = map { { name => $_, client => Test::Im::Client->new(port => $stack->{port}) } } 1 .. 100;
+
+    for my $c (@all) {
+        die "no session\n" if $c->{client}->handshake('/user?u=u') != 101;
+        command($c, '"connect":{}');
+    }
+
+    my ($status, $answer) = $stack->http(5, 'POST', '/api/subscribe', '{"user":"u","channel":"kept"}');
+    die "$status $answer\n" if $status != 200 || $answer =~ /"error"/;
+    next_line($_) for @all;
+
+    my $from = blocks($pid);
+    $stack->redis('FLUSHALL');
+    for my $c (@all) {
+        my $m = $c->{client}->next_message(time() + $Limit) or die "$c->{name} stays\n";
+        redo if $m->{payload} eq '{}';
+        die "got $m->{opcode} $m->{payload}\n" if $m->{opcode} != 8 || unpack('n', $m->{payload}) != 3010;
+    }
+
+    return (blocks($pid) - $from) / @all;
+}
+
+
 sub start {
     my ($uring) = @_;
     my $port = ports();
 
     $stack = Test::Im::Stack->new(
-        port => $port, workers => 1, access => 0, rules => 'im_room * history=0;',
+        port => $port, workers => 1, access => 0,
+        rules => 'im_room kept history=10 ttl=1m; im_room * history=0;',
         logic => [ "--http=127.0.0.1:" . ($port + 4) ],
-        http => "im_io_uring $uring; im_limit commands=0 new_rooms=0 topics=" . ($nrooms[-1] + 1) . ';',
+        http => "im_io_uring $uring; im_limit commands=0 new_rooms=0 per_user=100 topics=" . ($nrooms[-1] + 1) . ';',
         server => 'location = /cf { im_comet protocol=centrifuge; im_auth none; im_ping 1h timeout=2h; }'
+            . 'location = /user { im_comet protocol=centrifuge; im_auth none; im_user $arg_u; }'
             . 'location = /metrics { im_status format=prometheus; }');
     $work = "$stack->{dir}/work";
     spew($work, "\0" x (256 * 32));
@@ -205,6 +234,10 @@ sub compare {
     $sends = sends($pid, session('some', 128), 8);
     note("$sends sends");
     cmp_ok($sends, '<', 5, 'messages of 8 of 128 rooms share sends');
+
+    my $lost = lose($pid);
+    note(sprintf '%.0f blocks of each that is closed', $lost);
+    cmp_ok($lost, '<', 3000, 'one that is to close has no second turn in a flush');
 }
 
 

@@ -375,6 +375,12 @@ ngx_im_flush_sub(ngx_im_worker_t *w, im_list_t *logs, ngx_uint_t many,
     if (ngx_im_batch_add(w, batch, s, only) != NGX_OK) {
         ngx_im_send_turn(s, sub, only);
     }
+
+    /* nothing comes behind a cut: it is not asked again until it leaves */
+
+    if (s->phase >= NGX_IM_ENDING) {
+        ngx_im_send_later(s, sub);
+    }
 }
 
 
