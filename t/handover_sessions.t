@@ -364,7 +364,6 @@ b: like "one"
 === TEST 9: a question that the worker asks itself: the session moves with its answer
 --- http_config
     log_format hook escape=none '$uri $status $request_body';
-    limit_conn_zone $server_port zone=hooks:64k;
     im_handover on;
     im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs256;
     im_room * history=0;
@@ -372,11 +371,15 @@ b: like "one"
     server {
         listen 127.0.0.1:$TEST_NGINX_IM_HTTP2;
         access_log off;
-        location = /hook/slow { limit_conn hooks 1; limit_rate 60; proxy_pass http://127.0.0.1:$TEST_NGINX_IM_HTTP2/bye; }
+        location = /hook/slow { mirror /asked; limit_rate 60; proxy_pass http://127.0.0.1:$TEST_NGINX_IM_HTTP2/bye; }
         location = /bye       { return 200 '{"disconnect":{"code":4501,"reason":"bye"}}'; }
-        location = /asked     { limit_conn hooks 1; limit_conn_log_level info; error_page 503 =200 /yes; proxy_pass http://127.0.0.1:$TEST_NGINX_IM_HTTP2/no; }
-        location = /yes       { return 200 yes; }
-        location = /no        { return 200 no; }
+        # when it begins
+        location = /asked {
+            internal;
+            log_subrequest on;
+            access_log $TEST_NGINX_SERVER_ROOT/logs/access.log hook;
+            return 204;
+        }
     }
 --- config
     location = /ws   { im_comet protocol=centrifuge; im_auth jwt; im_webhook refresh /hook/slow; }
@@ -391,7 +394,7 @@ b: like "one"
 a: open /ws
 a: send {"connect":{"token":"JWT(HS256 hs256 {"sub":"u1","exp":now+1})"},"id":1}
 a: like "connect"
-until: :$TEST_NGINX_IM_HTTP2 /asked yes
+access: /asked
 reload:
 reload:
 a: recv_close 4501 /^bye$/
