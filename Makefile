@@ -310,8 +310,8 @@ run: packages-build-run
 # tests
 
 DRILL    := $(BUILD)/t/client $(BUILD)/t/between $(BUILD)/t/clock.so \
-            $(BUILD)/t/names.so $(BUILD)/t/nomem.so $(BUILD)/t/small.so \
-            $(BUILD)/t/source.so $(BUILD)/t/swap.so
+            $(BUILD)/t/names.so $(BUILD)/t/nomem.so $(BUILD)/t/slow.so \
+            $(BUILD)/t/small.so $(BUILD)/t/source.so $(BUILD)/t/swap.so
 
 # it counts what it does
 ifneq ($(MODULE),)
@@ -360,13 +360,14 @@ $(BUILD)/t/between: t/lib/between.c
 $(BUILD)/t/clock.so: t/drill/clock.c
 $(BUILD)/t/names.so: t/lib/names.c
 $(BUILD)/t/nomem.so: t/lib/nomem.c
+$(BUILD)/t/slow.so: t/lib/slow.c
 $(BUILD)/t/small.so: t/lib/small.c
 $(BUILD)/t/source.so: t/drill/source.c
 $(BUILD)/t/swap.so: t/lib/swap.c
 $(BUILD)/t/work.so: t/lib/work.c
 $(BUILD)/t/clock.so $(BUILD)/t/names.so $(BUILD)/t/nomem.so \
-        $(BUILD)/t/small.so $(BUILD)/t/source.so $(BUILD)/t/swap.so \
-        $(BUILD)/t/work.so:
+        $(BUILD)/t/slow.so $(BUILD)/t/small.so $(BUILD)/t/source.so \
+        $(BUILD)/t/swap.so $(BUILD)/t/work.so:
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(WARN) $(CFLAGS) $(DEFS) -fPIC -shared -o $@ $<
