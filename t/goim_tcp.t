@@ -118,11 +118,13 @@ log: why: no answer to ping
     }
 --- config
     location /im/   { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
 --- services: redis logic job
 --- websocket
 a: login :$TEST_NGINX_IM_HTTP2 {}
 b: connect :$TEST_NGINX_IM_HTTP2
 b: packet 2,1,1
+until: /status "total":.*"unauthenticated":1,
 c: connect :$TEST_NGINX_IM_HTTP2
 c: gone
 log: connection refused
