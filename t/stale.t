@@ -40,6 +40,14 @@ sub master {
 }
 
 
+# It waits for signals once it has workers.
+sub serves {
+    my ($pid) = master();
+
+    return $pid && slurp("/proc/$pid/task/$pid/children") ne '';
+}
+
+
 sub gone {
     my ($pid) = @_;
 
@@ -96,7 +104,7 @@ $ENV{LD_PRELOAD} = $ENV{IM_PRELOAD} if $ENV{IM_PRELOAD};
 $ENV{ASAN_OPTIONS} .= ':detect_leaks=0' if $ENV{IM_PRELOAD};
 is(system($binary, '-p', $dir, '-c', "$dir/nginx.conf", '-e',
           "$dir/error.log"), 0, 'nginx starts');
-until_true(sub { master() });
+until_true(\&serves);
 delete $ENV{LD_PRELOAD};
 
 is_deeply([ reload() ], [], 'a reload with the file as it was');
@@ -118,7 +126,7 @@ like((reload())[0], qr/\[error\].*im: the file of the module, "\Q$module\E", can
 rename("$module.away", $module);
 
 kill 'USR2', $old;
-ok(until_true(sub { my $new = master(); $new && $new != $old }),
+ok(until_true(sub { my $new = master(); $new && $new != $old && serves() }),
    'another binary takes over') or diag(slurp("$dir/error.log"));
 kill 'QUIT', $old;
 ok(until_true(sub { gone($old) }), 'and the old one ends');

@@ -17,6 +17,7 @@ use Test::More ();
 use Time::HiRes qw(sleep time);
 
 use Test::Im::File qw(slurp);
+use Test::Im::Process qw(handles);
 
 our @EXPORT_OK = qw(start stop ended wrote until_true refused);
 
@@ -91,6 +92,7 @@ sub ended {
 sub stop {
     my ($daemon) = @_;
 
+    until_true(sub { ended($daemon) || handles($daemon->{pid}, 'TERM') });
     kill 'TERM', $daemon->{pid} unless ended($daemon);
     until_true(sub { ended($daemon) })
         or die "a daemon doesn't end: " . wrote($daemon);

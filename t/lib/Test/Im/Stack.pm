@@ -22,6 +22,7 @@ use Time::HiRes qw(sleep time);
 
 use Test::Im::File qw(slurp spew);
 use Test::Im::Ports qw(ports);
+use Test::Im::Process qw(handles);
 use Test::Im::Redis;
 
 my $Top = Cwd::abs_path(dirname(__FILE__) . '/../../../..');
@@ -288,7 +289,8 @@ sub start_nginx {
     $self->conf($name);
     unlink "$node/nginx.pid";
     $self->run($name, $self->nginx($name), '-g', 'daemon off;');
-    $self->await($name, sub { -s "$node/nginx.pid" });
+    # a signal that comes before it waits for some would be left for the next one
+    $self->await($name, sub { children($self->pid($name)) });
 }
 
 
@@ -426,6 +428,7 @@ sub stop {
         my $pid = delete $self->{pids}{$name} or die "$name doesn't run\n";
         my @workers = $signal eq 'KILL' ? children($pid) : ();
 
+        until_true($Limit, sub { handles($pid, $signal) }) if $signal ne 'KILL';
         kill $signal, $pid, @workers;
 
         until_true($Limit, sub { waitpid($pid, POSIX::WNOHANG()) != 0 })
