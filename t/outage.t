@@ -15,7 +15,8 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $stack = Test::Im::Stack->new(
-    redis_kind => 'cluster', nodes => [ 'nginx' ], workers => 2);
+    redis_kind => 'cluster', redis_set => { timeout => 5000 },
+    nodes => [ 'nginx' ], workers => 2);
 my $redis = $stack->{set};
 my @logs = ("$stack->{dir}/logic.log", "$stack->{dir}/job.log",
             "$stack->{dir}/error.log");

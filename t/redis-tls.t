@@ -226,7 +226,7 @@ refused('plain to a port of TLS', 'ADDRESS',
 
 for my $kind (qw(sentinel cluster)) {
     $stack = Test::Im::Stack->new(build => $build, workers => 1,
-        redis_kind => $kind, redis_set => { tls => 2, password => 'secret' });
+        redis_kind => $kind, redis_set => { tls => 2, password => 'secret', timeout => 5000 });
     $redis = $stack->{set};
     $stack->start($stack->all);
     delivers($kind);

@@ -14,7 +14,8 @@ use Test::Im::Daemon qw(start stop ended wrote until_true);
 use Test::Im::Redis;
 use Test::More;
 
-my $redis = Test::Im::Redis->new(kind => 'cluster');
+# so slow that a busy machine has no failovers but the one that the test makes
+my $redis = Test::Im::Redis->new(kind => 'cluster', timeout => 5000);
 
 $redis->start;
 $redis->command($_, 'CONFIG', 'SET', 'cluster-node-timeout', 15000)
