@@ -115,9 +115,9 @@ a: recv {"id":2,"subscribe":{}}
 http: POST /im/push 200 {"rooms":["plain:1"],"data":"FILL(60000)"}
 a: like ^\{"push":\{"channel":"plain:1","pub":\{"data":"x{60000}"\}\}\}$
 a: pause
-flood: 20x60000 room plain:1
+flood: 2x500000 room plain:1
 a: resume
-a: recv_long 20x60000
+a: recv_long 2x500000
 push: room plain:1 "end"
 a: recv {"push":{"channel":"plain:1","pub":{"data":"end"}}}
 --- no_error_log

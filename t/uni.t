@@ -291,13 +291,12 @@ a: cut
 b: cut
 c: cut
 d: open /short
+d: mute
 d: send {}
 d: like ^\{"connect":\{
 d: recv_text {}
 d: recv_ping
-d: recv_text {}
-d: recv_ping
-d: like ^\{"disconnect":\{"code":3012,"reason":"no answer to ping"\}\}$
+d: upto ^\{"disconnect":\{"code":3012,"reason":"no answer to ping"\}\}$
 d: recv_close 3012
 --- no_error_log
 [alert]

@@ -26,6 +26,7 @@ use Test::Im::File qw(slurp spew);
 use Test::Im::Jwt;
 use Test::Im::Metrics ();
 use Test::Im::Ports qw(ports);
+use Test::Im::Process qw(handles);
 use Test::Im::Protobuf ();
 use Test::Im::Stream;
 use Test::Im::Tag qw(tags);
@@ -238,6 +239,8 @@ sub http_config {
         $add .= "im_redis $ENV{TEST_NGINX_IM_REDIS};\n"
             unless $both =~ /^\s*im_redis\b/m;
         $add .= "im_node test-1;\n" unless $both =~ /^\s*im_node\b/m;
+        # some steps open many sessions before the first one says a word
+        $add .= "im_limit auth_timeout=1h;\n" unless $both =~ /\bauth_timeout=/;
         $add .= "im_io_uring $ENV{IM_TEST_IO_URING};\n"
             if $ENV{IM_TEST_IO_URING};
 
@@ -457,6 +460,7 @@ sub stop {
 
     slots_kept() if $Cluster && $name eq 'redis'
         && slurp("/proc/$pid/stat") !~ /\) T /;
+    until_true($Limit, sub { handles($pid, $signal) }) if $signal ne 'KILL';
     kill $signal, $pid;
 
     if ($signal eq 'KILL') {
@@ -665,7 +669,7 @@ my %Steps = (
     await   => \&step_await,
     start   => sub { start(split ' ', $_[0]) },
     stop    => sub { stop($_[0], 'TERM') },
-    term    => sub { kill 'TERM', $Pids{$_[0]} or die "$_[0] doesn't run\n" },
+    term    => \&step_term,
     kill    => \&step_kill,
     pause   => sub { step_pause('STOP', @_) },
     resume  => sub { step_pause('CONT', @_) },
@@ -707,7 +711,6 @@ my %Steps = (
     users   => \&step_users,
     part    => \&step_part,
     clog    => \&step_clog,
-    lets_in => \&step_lets_in,
     kept_out => \&step_kept_out,
     file    => \&step_file,
     running => sub {
@@ -721,6 +724,7 @@ my %Steps = (
 
 my %Verbs = (
     open        => \&client_open,
+    tries       => \&client_tries,
     refused     => \&client_refused,
     answered    => \&client_answered,
     unanswered  => \&client_unanswered,
@@ -750,6 +754,7 @@ my %Verbs = (
     recv_pong   => sub { expect($_[0], 10, $_[1]) },
     recv_ping   => \&client_recv_ping,
     silent      => \&client_silent,
+    mute        => sub { $_[0]{mute} = 1 },
     close       => \&client_close,
     recv_close  => \&client_recv_close,
     eof         => \&client_eof,
@@ -862,7 +867,9 @@ sub expand {
     $text =~ s/\A\s+|\s+\z//g;
     $text =~ s/\$(TEST_NGINX_\w+)/defined $ENV{$1} ? $ENV{$1} : "\$$1"/ge;
     $text =~ s/\$(\w+)/defined $Saved{$1} ? $Saved{$1} : "\$$1"/ge;
-    $text =~ s/JWT\(([^{]*\{.*?\})\)(?=["\s]|\z)/Test::Im::Jwt::token($1)/ge;
+    # each try has a token of its own
+    $text =~ s/JWT\(([^{]*\{.*?\})\)(?=["\s]|\z)/Test::Im::Jwt::token($1)/ge
+        unless $text =~ /\A\w+: tries /;
     $text =~ s/URI\(((?:[^()]|\([^()]*\))*)\)/uri($1)/ge;
 
     return $text;
@@ -894,7 +901,7 @@ sub run_step {
     $arg = '' unless defined $arg;
 
     return $code->($who, $arg)
-        if $verb =~ /\A(?:open|connect|login|get|post|refused|burst|many|rated)\z/;
+        if $verb =~ /\A(?:open|tries|connect|login|get|post|refused|burst|many|rated)\z/;
 
     my $client = $Clients{$who} or die "$who is not open\n";
 
@@ -1752,26 +1759,33 @@ sub step_clog {
 }
 
 
-# [:PORT] PATH {...}: a client that sends it gets an answer, in the end
-sub step_lets_in {
-    my ($path, $text) = $_[0] =~ /\A([^{]+?)\s*(\{.*)\z/s
-        or die "PATH TEXT\n";
-    my $frame;
+# ARGUMENTS of open, TEXT {...} => REGEX: sessions that send it, one after the
+# other, until the first answer of one is like that: the client is that one
+sub client_tries {
+    my ($who, $arg) = @_;
+    my ($path, $text, $re) = $arg =~ /\A([^{]+?)\s*(\{.*) => (.*)\z/s
+        or die "PATH TEXT => REGEX\n";
+    my $last = 'no session';
 
     return 1 if until_true($Limit, sub {
         my ($client, $status) = connect_to($path);
 
         if ($status == 101) {
-            $client->write(frame(1, $text));
-            $frame = $client->next_message(deadline());
+            $client->write(frame(1, expand($text)));
+            $last = show($client->next_message(deadline()));
+        }
+
+        if ($last =~ /$re/) {
+            $Clients{$who} = $client;
+            return 1;
         }
 
         $client->shut;
-        return $frame && $frame->{opcode} == 1
-               || do { Time::HiRes::sleep(0.1); 0 };
+        Time::HiRes::sleep(0.1);
+        return 0;
     });
 
-    die 'got ' . show($frame) . "\n";
+    die "got $last\n";
 }
 
 
@@ -2014,15 +2028,15 @@ sub step_metrics {
 }
 
 
-# PATH NAME{LABELS} NUMBER | +NUMBER | >NUMBER: waits until it is so; +: since the
-# last step metrics: PATH
+# PATH NAME{LABELS} NUMBER | +NUMBER | <NUMBER | >NUMBER: waits until it is so; +
+# and <: since the last step metrics: PATH
 sub step_moves {
-    my ($path, $key, $sign, $want) = $_[0] =~ /\A(\S+) (\S+) ([+>]?)([\d.]+)\z/
+    my ($path, $key, $sign, $want) = $_[0] =~ /\A(\S+) (\S+) ([+<>]?)([\d.]+)\z/
         or die "PATH NAME{LABELS} NUMBER\n";
     my $port = Test::Nginx::Socket::server_port_for_client();
     my ($before, $is) = (0);
 
-    if ($sign eq '+') {
+    if ($sign =~ /[+<]/) {
         $before = $Metrics{$path}{$key};
         die "no $key in the last step metrics: $path\n" unless defined $before;
     }
@@ -2035,7 +2049,8 @@ sub step_moves {
         die "there is no $key\n" unless exists $value->{$key};
 
         $is = $value->{$key} - $before;
-        return 1 if $sign eq '>' ? $is > $want : $is == $want;
+        return 1 if $sign eq '>' ? $is > $want
+                  : $sign eq '<' ? $is < $want : $is == $want;
         return 0;
     });
 
@@ -2486,8 +2501,8 @@ sub alive {
 }
 
 
-# PROGRAM | worker (the first of nginx; its successor is awaited) | old (the
-# binary before, with its workers)
+# PROGRAM | worker (the first of nginx that doesn't end; its successor is
+# awaited) | old (the binary before, with its workers)
 sub step_kill {
     my ($name) = @_;
 
@@ -2505,16 +2520,26 @@ sub step_kill {
     return stop($name, 'KILL') if $name ne 'worker';
 
     my $pid = nginx_pid();
-    my @workers = children($pid) or die "no workers: master_on()?\n";
+    my @workers = grep { title($_) eq 'accepts' } children($pid)
+        or die "no workers: master_on()?\n";
 
     kill 'KILL', $workers[0];
 
-    until_true($Limit, sub {
-        my @now = children($pid);
-        @now == @workers && !grep { $_ == $workers[0] || !title($_) } @now;
-    }) or die "no new worker\n";
+    return until_true($Limit, sub {
+        @workers == grep { $_ != $workers[0] && title($_) eq 'accepts' }
+                    children($pid);
+    }) || die "no new worker\n";
+}
 
-    return 1;
+
+# PROGRAM: it is told to end
+sub step_term {
+    my ($name) = @_;
+    my $pid = $Pids{$name} or die "$name doesn't run\n";
+
+    until_true($Limit, sub { handles($pid, 'TERM') });
+
+    return kill 'TERM', $pid;
 }
 
 

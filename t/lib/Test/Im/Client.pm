@@ -252,7 +252,7 @@ sub next_message {
     while (1) {
         my $frame = $self->next_frame($end) or return undef;
         return $frame if $frame->{opcode} != 9;
-        $self->write(frame(10, $frame->{payload}));
+        $self->write(frame(10, $frame->{payload})) unless $self->{mute};
     }
 }
 
