@@ -473,7 +473,7 @@ SKIP: {
 
         my $far = sub {
             my ($host, $path) = @_;
-            open my $curl, '-|', qw(nsenter -n -t), $pid, qw(curl -s -m 5),
+            open my $curl, '-|', qw(nsenter -n -t), $pid, qw(curl -s -m 60),
                 "http://$host:8091$path" or die "nsenter: $!\n";
             return join '', <$curl>;
         };

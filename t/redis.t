@@ -355,8 +355,7 @@ a: send {"roomId":1}
 a: recv op 4
 push: room 1 1
 push: all 2
-a: recv msg 1
-a: recv msg 2
+a: recv_set 1 2
 until: /im/rooms/1 "count":\s*1\b
 redis: DBSIZE => ^0$
 --- no_error_log

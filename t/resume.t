@@ -306,6 +306,7 @@ d: like ^\{"push":\{"channel":"1","pub":\{"data":"end"
 
 === TEST 9: a topic is left in the middle of its message: that is finished
 --- http_config
+    im_limit topic_log=4m;
     server {
         listen 127.0.0.1:$TEST_NGINX_IM_PORT2 sndbuf=16k;
         location = /cf { im_comet protocol=centrifuge; im_auth none; }

@@ -371,6 +371,7 @@ g: like "channel":"1","pub":\{"data":\{"n":1\},"offset":1\}
 --- config
     location = /ws { im_comet protocol=centrifuge; im_auth none; }
     location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
 --- websocket
 until: /im/health ^200
 a: open /ws
@@ -380,6 +381,7 @@ push: room calm 1
 push: room 1 2
 a: like_set "channel":"calm","pub":\{"data":1\} || "channel":"1","pub":\{"data":2\}
 push: room calm 3
+until: /status "pushes":3\b
 push: room 1 4
 a: like "channel":"calm","pub":\{"data":3\}
 a: like "channel":"1","pub":\{"data":4\}

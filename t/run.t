@@ -89,7 +89,7 @@ sub ended {
 
 sub get {
     my ($port, $path, @options) = @_;
-    return scalar `curl -s -i --max-time 10 @options http://127.0.0.1:$port$path`;
+    return scalar `curl -s -i --max-time 60 @options http://127.0.0.1:$port$path`;
 }
 
 

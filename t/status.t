@@ -137,12 +137,12 @@ until: /im/health ^200 .*"redis":"up"
 abcdefabcdefabcd \\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\n Eve
 --- websocket
 a: open /ws
-im_log: \{"session":"(?<id>[0-9a-f]{8}-[0-9a-f-]{27})","protocol":"im","transport":"websocket","user":"","reason":"","why":"","code":"","seconds":"","in":"","out":"","status":101,"client":"127\.0\.0\.1","uri":"/ws","time":0\.\d+\}
+im_log: \{"session":"(?<id>[0-9a-f]{8}-[0-9a-f-]{27})","protocol":"im","transport":"websocket","user":"","reason":"","why":"","code":"","seconds":"","in":"","out":"","status":101,"client":"127\.0\.0\.1","uri":"/ws","time":\d+\.\d+\}
 a: send {"auth":"0123456789abcdef","roomId":1}
 a: recv op 4
 http: GET /im/users/guest 200 => $id
 a: close 1000
-im_log: \{"session":"$id","protocol":"im","transport":"websocket","user":"guest","reason":"client","why":"closed by client","code":"1000","seconds":"\d","in":"\d\d","out":"\d+","status":101,"client":"127\.0\.0\.1","uri":"/ws","time":\d\.\d+\}
+im_log: \{"session":"$id","protocol":"im","transport":"websocket","user":"guest","reason":"client","why":"closed by client","code":"1000","seconds":"\d+","in":"\d\d","out":"\d+","status":101,"client":"127\.0\.0\.1","uri":"/ws","time":\d+\.\d+\}
 log: im: session ended: client: 127\.0\.0\.1, user: "guest", protocol: im, transport: websocket, session: $id, .*reason: client, code: 1000, why: closed by client
 b: open /only
 b: send {"roomId":1}
@@ -156,7 +156,7 @@ log: session ended.* in: 8,.*code: 1000
 d: post h2 :$TEST_NGINX_IM_PORT2 /cf << {"connect":{},"id":1}
 d: like "connect"
 d: cut
-im_log: \{"session":"[0-9a-f-]{36}","protocol":"centrifuge","transport":"http_stream","user":"","reason":"(?:lost|client)","why":"[^"]+","code":"0","seconds":"\d","in":"\d+","out":"\d+","status":200,.*"uri":"/cf"
+im_log: \{"session":"[0-9a-f-]{36}","protocol":"centrifuge","transport":"http_stream","user":"","reason":"(?:lost|client)","why":"[^"]+","code":"0","seconds":"\d+","in":"\d+","out":"\d+","status":200,.*"uri":"/cf"
 e: open tls :$TEST_NGINX_IM_TLS /off
 e: close 1000
 e: open tls :$TEST_NGINX_IM_TLS /ws

@@ -36,7 +36,7 @@ __DATA__
 --- websocket
 a: open /ws
 a: send {"connect":{"token":"JWT(HS256 hs {"sub":"u1","exp":now+600,"info":{"name":"Ann"}})"},"id":1}
-a: like "id":1,"connect":\{"client":"[0-9a-f-]{36}".*"expires":true,"ttl":(?:600|59\d)\b
+a: like "id":1,"connect":\{"client":"[0-9a-f-]{36}".*"expires":true,"ttl":(?:600|5\d\d)\b
 a: send {"subscribe":{"channel":"users"},"id":2}
 a: like "id":2,"subscribe"
 push: user u1 {"to":"u1"}
@@ -81,10 +81,10 @@ g: recv {"id":1,"error":{"code":102,"message":"unknown channel"}}
 === TEST 2: refresh
 --- websocket
 a: open /ws
-a: send {"connect":{"token":"JWT(HS256 hs {"sub":"u1","exp":now+3,"channels":["a"]})"},"id":1}
-a: like "expires":true,"ttl":[123]\b
+a: send {"connect":{"token":"JWT(HS256 hs {"sub":"u1","exp":now+60,"channels":["a"]})"},"id":1}
+a: like "expires":true,"ttl":(?:60|[1-5]?\d)\b
 a: send {"refresh":{"token":"JWT(HS256 hs {"sub":"u1","exp":now+600,"channels":["a"]})"},"id":2}
-a: like ^\{"id":2,"refresh":\{"client":"[0-9a-f-]{36}",.*"expires":true,"ttl":(?:600|59\d)\}
+a: like ^\{"id":2,"refresh":\{"client":"[0-9a-f-]{36}",.*"expires":true,"ttl":(?:600|5\d\d)\}
 a: send {"refresh":{"token":"JWT(HS256 hs {"sub":"u1","channels":["a"]})"},"id":3}
 a: like ^\{"id":3,"refresh":\{"client":"[0-9a-f-]{36}","version":"[^"]*"\}\}
 b: open /ws
@@ -156,7 +156,7 @@ a: recv {"id":6,"error":{"code":103,"message":"permission denied"}}
 a: send {"subscribe":{"channel":"$q","token":"JWT(HS256 hs {"sub":"u1","channel":"$q","client":"$id"})"},"id":7}
 a: like "id":7,"subscribe"
 a: send {"subscribe":{"channel":"a","token":"JWT(HS256 hs {"sub":"u1","channel":"a","exp":now+600})"},"id":8}
-a: like "id":8,"subscribe":\{.*"expires":true,"ttl":(?:600|59\d)
+a: like "id":8,"subscribe":\{.*"expires":true,"ttl":(?:600|5\d\d)
 b: open /ws
 b: send {"connect":{"token":"JWT(HS256 hs {"sub":"u1"})"},"id":1}
 b: like "connect"
@@ -195,12 +195,12 @@ f: like "id":3,"subscribe"
 a: open /ws
 a: send {"connect":{"token":"JWT(HS256 hs {"sub":"u1"})"},"id":1}
 a: like "connect"
-a: send {"subscribe":{"channel":"$p","token":"JWT(HS256 hs {"sub":"u1","channel":"$p","exp":now+3})"},"id":2}
-a: like "id":2,"subscribe":\{.*"expires":true,"ttl":[123]\b
-a: send {"subscribe":{"channel":"a","token":"JWT(HS256 hs {"sub":"u1","channel":"a","exp":now+3})"},"id":3}
+a: send {"subscribe":{"channel":"$p","token":"JWT(HS256 hs {"sub":"u1","channel":"$p","exp":now+8})"},"id":2}
+a: like "id":2,"subscribe":\{.*"expires":true,"ttl":\d\b
+a: send {"subscribe":{"channel":"a","token":"JWT(HS256 hs {"sub":"u1","channel":"a","exp":now+8})"},"id":3}
 a: like "id":3,"subscribe"
 a: send {"sub_refresh":{"channel":"a","token":"JWT(HS256 hs {"sub":"u1","channel":"a","exp":now+600})"},"id":4}
-a: like ^\{"id":4,"sub_refresh":\{"expires":true,"ttl":(?:600|59\d)\}\}
+a: like ^\{"id":4,"sub_refresh":\{"expires":true,"ttl":(?:600|5\d\d)\}\}
 a: send {"sub_refresh":{"channel":"a","token":"JWT(HS256 hs {"sub":"u1","channel":"a","exp":now-6})"},"id":5}
 a: recv {"id":5,"error":{"code":109,"message":"token expired"}}
 a: send {"sub_refresh":{"channel":"a","token":"bad"},"id":6}
