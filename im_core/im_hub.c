@@ -48,6 +48,7 @@ im_hub_init(im_hub_t *hub, const uint64_t seed[2], uint32_t npartitions,
     }
 
     im_logs_init(&hub->logs, chunk_size);
+    memset(&hub->index, 0, sizeof(im_sub_index_t));
     im_board_init(&hub->board);
     hub->npartitions = npartitions;
     hub->nsubs = 0;
@@ -93,6 +94,7 @@ im_hub_cleanup(im_hub_t *hub)
     (void) im_hash_each(&hub->users, im_hub_free_user, NULL);
     im_hash_cleanup(&hub->users);
 
+    im_sub_index_cleanup(&hub->index);
     im_logs_cleanup(&hub->logs);
 }
 

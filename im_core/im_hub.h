@@ -17,16 +17,18 @@
 #include "im_list.h"
 #include "im_hash.h"
 #include "im_topic.h"
+#include "im_sub_index.h"
 #include "im_board.h"
 
 
 typedef struct {
-    im_hash_t   topics;
-    im_hash_t   users;
-    im_logs_t   logs;
-    im_board_t  board;
-    uint64_t    nsubs;
-    uint32_t    npartitions;
+    im_hash_t       topics;
+    im_hash_t       users;
+    im_logs_t       logs;
+    im_sub_index_t  index;      /* the caller's */
+    im_board_t      board;
+    uint64_t        nsubs;
+    uint32_t        npartitions;
 } im_hub_t;
 
 

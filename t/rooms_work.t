@@ -93,8 +93,10 @@ sub command {
 }
 
 
-sub subscribe   { command($_[0], qq("subscribe":{"channel":"$_[0]{name}.$_[1]"})) }
-sub unsubscribe { command($_[0], qq("unsubscribe":{"channel":"$_[0]{name}.$_[1]"})) }
+sub enter       { command($_[0], qq("subscribe":{"channel":"$_[1]"})) }
+sub leave       { command($_[0], qq("unsubscribe":{"channel":"$_[1]"})) }
+sub subscribe   { enter($_[0], "$_[0]{name}.$_[1]") }
+sub unsubscribe { leave($_[0], "$_[0]{name}.$_[1]") }
 
 
 # To rooms, of which the session has the first one.
@@ -203,6 +205,8 @@ sub compare {
     my (%cost, $c);
 
     my $other = session('other', 1);
+    my @crowd = map { session("crowd$_", 0) } 1 .. 300;
+    enter($_, 'crowd') for @crowd;
 
     for my $nrooms (@nrooms) {
         $c = session($nrooms, $nrooms);
@@ -215,6 +219,8 @@ sub compare {
             unsubscribe($c, $room);
             subscribe($c, $room);
         });
+        # one that many others have
+        $cost{crowd}{$nrooms} = cost($pid, sub { enter($c, 'crowd'); leave($c, 'crowd') });
     }
 
     for my $what (sort keys %cost) {

@@ -174,6 +174,13 @@ typedef enum {
 } ngx_im_news_e;
 
 
+/* How one of its topics is found. */
+typedef enum {
+    NGX_IM_LOOKUP_WALK = 0,
+    NGX_IM_LOOKUP_INDEX                  /* all are in hub.index */
+} ngx_im_lookup_e;
+
+
 struct ngx_im_session_s {
     uint32_t            host;            /* in worker->hosts_slab; im_slab_t's
                                             while it is free */
@@ -216,6 +223,7 @@ struct ngx_im_session_s {
     unsigned            left:1;          /* a room that has presence, and Redis
                                             may not know */
     unsigned            news:2;          /* ngx_im_news_e, of its topics */
+    unsigned            lookup:2;        /* ngx_im_lookup_e, of its topics */
     ngx_im_peer_t       peer;
     uint8_t             reason;          /* im_reason_e, with why */
     const char         *why;             /* for the log line */
@@ -539,8 +547,13 @@ ngx_im_sub_next(const im_sub_t *sub)
 static inline im_sub_t *
 ngx_im_session_sub(const ngx_im_session_t *s, const im_topic_t *topic)
 {
-    return im_topic_find_sub(&ngx_im_worker->hub.logs, topic, s->subs,
-                             s->nsubs);
+    const im_hub_t  *hub;
+
+    hub = &ngx_im_worker->hub;
+
+    return s->lookup == NGX_IM_LOOKUP_INDEX
+           ? im_sub_index_find(&hub->index, &hub->logs, s->index, topic)
+           : im_topic_find_sub(&hub->logs, topic, s->subs, s->nsubs);
 }
 
 

@@ -10,6 +10,9 @@
 #include "im_override.h"
 
 
+#define NGX_IM_SUB_WALK  16              /* topics of a session without index */
+
+
 static const struct {
     uint8_t     bit;                     /* im_override_e */
     ngx_uint_t  on;
@@ -163,6 +166,59 @@ ngx_im_sub_allowed(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
 }
 
 
+static void
+ngx_im_sub_unindex(ngx_im_session_t *s)
+{
+    im_hub_t  *hub;
+    im_sub_t  *sub;
+
+    hub = &ngx_im_worker->hub;
+
+    for (sub = s->subs; sub != NULL; sub = ngx_im_sub_next(sub)) {
+
+        if (im_sub_index_find(&hub->index, &hub->logs, s->index,
+                              sub->log->topic)
+            != NULL)
+        {
+            im_sub_index_remove(&hub->index, &hub->logs, sub);
+        }
+    }
+
+    s->lookup = NGX_IM_LOOKUP_WALK;
+}
+
+
+/*
+ * The first one is new.  Where there is no memory, those of the session are
+ * found by a walk.
+ */
+static void
+ngx_im_sub_index(ngx_im_session_t *s)
+{
+    im_hub_t  *hub;
+    im_sub_t  *sub;
+
+    if (s->nsubs <= NGX_IM_SUB_WALK && s->lookup == NGX_IM_LOOKUP_WALK) {
+        return;
+    }
+
+    hub = &ngx_im_worker->hub;
+    sub = s->subs;
+
+    do {
+        if (im_sub_index_add(&hub->index, &hub->logs, sub) != IM_OK) {
+            ngx_im_sub_unindex(s);
+            return;
+        }
+
+        sub = s->lookup == NGX_IM_LOOKUP_WALK ? ngx_im_sub_next(sub) : NULL;
+
+    } while (sub != NULL);
+
+    s->lookup = NGX_IM_LOOKUP_INDEX;
+}
+
+
 /* It is the first one of the session. */
 static void
 ngx_im_sub_list(ngx_im_session_t *s, im_sub_t *sub)
@@ -177,13 +233,23 @@ ngx_im_sub_list(ngx_im_session_t *s, im_sub_t *sub)
 
     s->subs = sub;
     s->nsubs++;
+
+    ngx_im_sub_index(s);
 }
 
 
 void
 ngx_im_sub_unlist(ngx_im_session_t *s, im_sub_t *sub)
 {
+    im_hub_t   *hub;
     im_sub_t   *next, *prev;
+
+    hub = &ngx_im_worker->hub;
+
+    if (s->lookup == NGX_IM_LOOKUP_INDEX) {
+        im_sub_index_remove(&hub->index, &hub->logs, sub);
+        s->lookup = s->nsubs > 1 ? NGX_IM_LOOKUP_INDEX : NGX_IM_LOOKUP_WALK;
+    }
 
     next = ngx_im_sub_next(sub);
 
@@ -195,7 +261,7 @@ ngx_im_sub_unlist(ngx_im_session_t *s, im_sub_t *sub)
         s->subs = next;
 
     } else {
-        prev = im_slab_object(&ngx_im_worker->hub.logs.subs, sub->prev);
+        prev = im_slab_object(&hub->logs.subs, sub->prev);
         prev->next = sub->next;
     }
 
