@@ -248,7 +248,7 @@ d: recv_close 1008 /no such room/
 === TEST 8: many at once, while there are pushes: in order, each once
 --- http_config
     im_room 1          history=1000 ttl=1h;
-    im_limit           unauthenticated=0 handshakes=0;
+    im_limit           unauthenticated=0 handshakes=0 auth_timeout=1h;
 --- config
     location = /none { im_comet protocol=im; im_auth none; }
     location /im/ { fastcgi_pass im_logic; include im_params; }

@@ -380,7 +380,7 @@ c: recv_close 3501
 --- http_config
     im_room 1          history=1000 ttl=1h;
     im_broadcast       history=0;
-    im_limit           unauthenticated=0 handshakes=0;
+    im_limit           unauthenticated=0 handshakes=0 auth_timeout=1h;
 --- config
     location = /none { im_comet protocol=im; im_auth none; }
     location /im/ { fastcgi_pass im_logic; include im_params; }

@@ -239,8 +239,6 @@ sub http_config {
         $add .= "im_redis $ENV{TEST_NGINX_IM_REDIS};\n"
             unless $both =~ /^\s*im_redis\b/m;
         $add .= "im_node test-1;\n" unless $both =~ /^\s*im_node\b/m;
-        # some steps open many sessions before the first one says a word
-        $add .= "im_limit auth_timeout=1h;\n" unless $both =~ /\bauth_timeout=/;
         $add .= "im_io_uring $ENV{IM_TEST_IO_URING};\n"
             if $ENV{IM_TEST_IO_URING};
 
