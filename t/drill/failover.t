@@ -44,7 +44,7 @@ my $nclients = $long ? 300 : 80;
 my $nrooms = 18;
 my $nusers = 6;
 my $rate = $long ? 2 : 1.2;             # pushes a second of each of 2 x 25
-my $settle = 40;
+my $settle = 60;
 my $left = '127.0.1.101';               # of a parted network
 my $right = '127.0.1.102';
 
@@ -345,7 +345,7 @@ my @drills = (
         fault();
         $redis->grow(kind => 'sentinel', replicas => 1, sentinels => 3);
         $redis->start('redis2');
-        $redis->wait_until(20, 'redis2 is a replica', sub {
+        $redis->wait_until(60, 'redis2 is a replica', sub {
             $redis->replicas_of('redis1');
         });
         $redis->start($redis->sentinels);
@@ -443,8 +443,13 @@ sub follow_again {
 sub lag {
     my ($m, $code) = @_;
     my @replicas = behind($m);
+    my @commands = map { [ 'HGET', key_of($_), 's' ] } topics_of($m);
+    my $before = join ' ', $redis->commands($m, @commands);
 
     wait_for(0.7, 1);
+    $redis->wait_until(60, "a push to $m", sub {
+        $before ne join ' ', $redis->commands($m, @commands);
+    });
     $code->();
     follow_again(@replicas);
 }
@@ -540,7 +545,7 @@ sub cluster_cli {
 sub until_known {
     my (@names) = @_;
 
-    $redis->wait_until(30, "@names know each other", sub {
+    $redis->wait_until(60, "@names know each other", sub {
         my $known = 0;
 
         for my $name (@names) {
@@ -630,7 +635,7 @@ sub fail_over_paused {
 
     s/^redis-cli -h \w+(?: -p \d+)? // for $pause, $info, $over;
     $redis->command($m, split ' ', $pause);
-    $redis->wait_until(5, "@replicas have all of $m", sub {
+    $redis->wait_until(60, "@replicas have all of $m", sub {
         my $said = $redis->command($m, split ' ', $info);
         my ($end) = $said =~ /^master_repl_offset:(\d+)/m;
 
@@ -638,7 +643,7 @@ sub fail_over_paused {
     });
     die "$over?\n" unless $over eq 'SENTINEL FAILOVER mymaster';
     $redis->failover($m);
-    $redis->until_replaced($m, 30);
+    $redis->until_replaced($m, 90);
     $redis->until_healed(60);
 }
 
@@ -979,7 +984,7 @@ sub stack_start {
         main => 'worker_rlimit_nofile 16384; ',
         rules => 'im_room * history=5000 ttl=1h; '
             . 'im_inbox history=5000 ttl=1h; '
-            . 'im_broadcast history=5000 ttl=1h; im_ping 3s timeout=9s;',
+            . 'im_broadcast history=5000 ttl=1h; im_ping 3s timeout=30s;',
         server => join('', map { "
             location = /$_/user {
                 im_comet protocol=$_;
@@ -993,7 +998,10 @@ sub stack_start {
                    env => { map({ $_ . 1 => source($left),
                                   $_ . 2 => source($right) }
                                 qw(nginx logic job)) }) : (),
-        %o, %more,
+        %o,
+        # a busy machine has no failovers but those of the drill
+        $long ? () : (redis_set => { %{$o{redis_set} || {}}, timeout => 5000 }),
+        %more,
     );
     $redis = $stack->{set};
     $stack->start('redis');

@@ -95,7 +95,7 @@ sub pusher {
         my $body = "{\"id\":\"p$i\",$to,\"data\":{\"msg\":{\"d\":\"0\","
             . "\"t\":\"$target\",\"p\":0,\"n\":$number}}}";
         my $early = $begin + $seconds * $i / $npushes - time();
-        my $end = time() + 30;
+        my $end = time() + 60;
 
         sleep($early) if $early > 0;
 
@@ -194,7 +194,7 @@ pass(sprintf "%d clients have joined in %.1f s", $nclients, time() - $begin);
 ok(until_true(60, sub { $nusers == $stack->keys('im:*:u:*:w') }),
    "$nusers inboxes have a route");
 
-ok(until_true($lease, sub {
+ok(until_true($lease + 60, sub {
     my $online = json('/im/online')->{data}{connections};
     defined $online && $online == $nclients;
 }), "$nclients are online");
@@ -264,7 +264,7 @@ close $to_client;
 waitpid($client_pid, 0);
 $client_pid = undef;
 
-ok(until_true($lease, sub {
+ok(until_true($lease + 60, sub {
     my $online = json('/im/online')->{data}{connections};
     defined $online && $online == 0;
 }), 'nobody is online once all have left');

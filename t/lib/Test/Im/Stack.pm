@@ -483,13 +483,12 @@ sub workers {
 }
 
 
-# kill -9 of the newest worker; waits for its successor
+# kill -9 of that worker, or of the newest; waits for its successor
 sub kill_worker {
-    my ($self, $name) = @_;
+    my ($self, $name, $pid) = @_;
     my %before = map { $_ => 1 } $self->workers($name);
-    my ($newest) = sort { $b <=> $a } keys %before;
 
-    kill 'KILL', $newest;
+    kill 'KILL', $pid || (sort { $b <=> $a } keys %before)[0];
 
     return until_true($Limit, sub { grep { !$before{$_} } $self->workers($name) })
         || die "no new worker\n";
