@@ -29,14 +29,14 @@ const extra = `
             im_comet protocol=centrifuge transport=sse;
             im_connect /im_connect;
             im_allow_origin self ${other};
-            im_ping 1s timeout=5s;
+            im_ping 1s timeout=30s;
         }
 
         location = /http_stream {
             im_comet protocol=centrifuge transport=http_stream;
             im_connect /im_connect;
             im_allow_origin self ${other};
-            im_ping 1s timeout=5s;
+            im_ping 1s timeout=30s;
         }
 
         location = /strict { im_comet protocol=centrifuge_uni; }

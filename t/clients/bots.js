@@ -42,7 +42,7 @@ function block(from, to) {
         .replaceAll('/connection/websocket', '/bots')
         .replace(/location = \/im_connect.*/, '')
         /* on a busy machine */
-        .replace(/(proxy_read_timeout) +1s;/, '$1 10s;')
+        .replace(/(proxy_read_timeout) +1s;/, '$1 60s;')
         .replaceAll('127.0.0.1:9000', `127.0.0.1:${hookPort}`);
 }
 

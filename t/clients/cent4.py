@@ -20,7 +20,7 @@ def show(call, *args, **kwargs):
 
 
 def main(url, key):
-    client = Client(url, api_key=key, timeout=10)
+    client = Client(url, api_key=key, timeout=60)
 
     show(client.publish, 'chat:4', {'n': 1})
     show(client.broadcast, ['chat:4', 'nowhere'], {'n': 2})

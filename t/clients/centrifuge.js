@@ -64,6 +64,12 @@ const locations = `
         location = /ping {
             im_comet protocol=centrifuge transport=websocket,sse,http_stream;
             im_auth none;
+            im_ping 1s timeout=30s;
+        }
+
+        location = /silent {
+            im_comet protocol=centrifuge transport=websocket,sse,http_stream;
+            im_auth none;
             im_ping 1s timeout=5s;
         }
 
@@ -999,7 +1005,7 @@ websocket('no connect in time', async (stack) => {
 
 websocket('pings', async (stack) => {
     const a = await new Client(stack, '/ping').connect();
-    const raw = new Raw(stack, '/ping');
+    const raw = new Raw(stack, '/silent');
 
     await raw.send('{"id":1,"connect":{}}');
 
@@ -1262,7 +1268,7 @@ http('pongs go the other way', async (stack) => {
 
 
 http('a client that can\'t answer pings', async (stack) => {
-    const a = await new Client(stack, '/ping', {
+    const a = await new Client(stack, '/silent', {
         fetch: async (url, options) => url.endsWith('/emulation')
             ? new Response(null, { status: 204 }) : fetch(url, options)
     }).connect();
