@@ -446,6 +446,8 @@ push: room 3 "lost"
 redis: EVAL return(redis.call('del',redis.call('keys','*r:1:h')[1])) 0
 redis: EVAL return(redis.call('del',unpack(redis.call('keys','*}:q')))) 0
 start: job
+# from now on messages go straight to the worker, which may compare positions before
+await: PUBSUB SHARDNUMSUB im:{4}:q => \b1$
 push: room 1 "next"
 a: recv {"op":7,"roomId":1,"room":"1","seq":3,"epoch":"$e","recovered":false}
 a: recv msg "next"
