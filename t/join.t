@@ -147,6 +147,7 @@ a: recv {"push":{"channel":"chat:4","leave":{"info":{"user":"u2","client":"$b","
 === TEST 5: very many at once: not all are told
 --- http_config
     im_room 6 history=0 presence;
+    im_ping 25s timeout=1h;
 --- config
     location = /ws {
         im_comet protocol=im;
