@@ -26,7 +26,6 @@ Sec-WebSocket-Version: 13\r
 \r
 "
 --- shutdown
---- timeout: 1
 --- abort
 --- error_code: 101
 --- response_headers
