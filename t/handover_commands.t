@@ -197,7 +197,7 @@ my @rows = (
             prepare();
             my ($old) = $m->interpose($step);
             command($old, names());
-            $m->say('go');
+            $m->go;
             $m->await_gone($old);
             once($name, names());
             judge($name, []);
@@ -213,8 +213,10 @@ my @rows = (
             $m->edit(sub { s{location = /of/(?:cf|em) \{.*\n}{}g });
             my ($old) = $m->interpose($step);
             command($old, names());
+            # they stay, and are closed in the end
             $m->say('go');
             once($name, names());
+            $m->slow_motion(1);
             $m->await_gone($old);
             judge($name, [ names() ]);
         } ]
@@ -232,6 +234,7 @@ my @rows = (
             command($old, names());
             $m->say('go');
             once($name, names());
+            $m->slow_motion(1);
             $m->await_gone($old);
             my @cut = grep { client($_)->{cut} } names();
             is(@cut, names() - 1, "$name: one has moved");
@@ -253,7 +256,7 @@ my @rows = (
             api('subscribe', '{"user":"none","channel":"1","data":"' . 'x' x $size . '"}') for 1 .. 10;
         });
         $m->came_bytes('entries', 10 * $size);
-        $m->say('go');
+        $m->go;
         $m->until(sub { !grep { !client($_)->{cut} } names() }, 'some are not closed');
         for my $c (map { client($_) } names()) {
             is(effects($c) . ($c->{code} || ''), $c->{kind} eq 'cf' ? '3001' : '', "$name: $c->{name} comes back without them");
@@ -275,12 +278,12 @@ my @rows = (
         my $n = @{$last->{pushes}};
         at_once($old, sub {
             # an entry is kept for a second, and looked at with a later one
-            $m->pump(1.1);
+            $m->time_passes(1.1);
             api('refresh', '{"user":"cf1","expire_at":' . int(time() + 1800) . '}');
         });
         $m->until(sub { @{$last->{pushes}} > $n }, 'no last command');
         for my $c (@{$m->{clients}}) { @$c{qw(pushes replies)} = ([], []) }
-        $m->say('go');
+        $m->go;
         $m->await_gone($old);
         # what comes twice comes soon
         $m->pump(0.5);
@@ -298,7 +301,7 @@ my @rows = (
         my ($old) = $m->interpose('sessions');
         at_once($old, sub { $m->input($_, $input) for @em });
         $m->came('entries', scalar @em);
-        $m->say('go');
+        $m->go;
         $m->await_gone($old);
         $m->until(sub { !grep { !$answers->($_) } @em }, 'the first input is not answered');
         $m->input($_, $input) for @em;
@@ -316,15 +319,14 @@ my @rows = (
         my ($old) = $m->interpose('ready');
         for my $room (@rooms) {
             at_once($old, sub { api('subscribe', qq({"user":"$_","channel":"$room"})) for names() });
-            my $end = time() + 1.5;
             for my $c (@{$m->{clients}}) {
                 $m->until(sub { grep { /"subscribe".*"$room"|"$room".*"subscribe"/ } @{$c->{pushes}} },
                           "$c->{name} has not $room");
             }
-            $m->pump($end - time()) if $end > time();
+            $m->time_passes(1.5);
             $m->next_one('ready');
         }
-        $m->say('go');
+        $m->go;
         $m->await_gone($old);
         for my $room (@rooms) {
             api('unsubscribe', qq({"user":"$_","channel":"$room"})) for names();
@@ -350,14 +352,20 @@ my @rows = (
         $m->say('go');
         $m->says("held\n(?s:.*)held");
         # the new worker keeps each for a second
-        $m->pump(0.5);
+        $m->time_passes(1.1);
         command($old, @two);
+        $m->slow_motion(100);
         $m->say('go');
+        my $records = sub {
+            my $n = 0;
+            $n += $_ for $m->heard =~ /^\d+ $Test::Im::Moves::Types{sessions} \d+ (\d+)$/mg;
+            return $n;
+        };
+        $m->until(sub { $records->() == names() + 1 }, 'the first one does not come again');
+        $m->slow_motion(1);
         $m->await_gone($old);
         once($name, @two);
-        my $records = 0;
-        $records += $_ for $m->heard =~ /^\d+ $Test::Im::Moves::Types{sessions} \d+ (\d+)$/mg;
-        is($records, names() + 2, "$name: two went twice");
+        is($records->(), names() + 2, "$name: two went twice");
         shorten(@two);
         judge($name, []);
     } ],
@@ -375,7 +383,11 @@ my @rows = (
 
         my ($old) = $m->interpose('welcome');
         $m->say("change $from $to") for @long;
+        # the new worker keeps each for a second
+        $m->slow_motion(100);
         $m->say('go');
+        $m->answered(names() - 5);
+        $m->slow_motion(1);
         $m->await_gone($old);
         my @cut = grep { client($_)->{cut} } names();
         is(scalar @cut, 1, "$name: one is closed") or diag("@cut");
@@ -409,15 +421,10 @@ my @rows = (
         $m->settled;
         delete client($_)->{code} for names();
         my ($old) = $m->interpose('ready');
-        my $between = $m->{between}{pid};
-        $m->freeze($old);
-        $m->say('go');
-        $m->sync;
-        $m->freeze($between);
-        $m->thaw($old);
-        $m->pump(0.5);
+        $m->next_one('sessions', 'last');
         commands(@all);
-        kill 'KILL', $between;
+        kill 'KILL', $m->{between}{pid};
+        $m->slow_motion(1);
         $m->await_gone($old);
         my @back = grep { (client($_)->{code} || 0) == 3001 } @all;
         cmp_ok(scalar @back, '>', 0, "$name: some come back: @back");

@@ -119,6 +119,7 @@ sub row {
     my $lost_by = { old => qr/ $old#\S+ im: the channel to the next worker of slot 0 is lost: it closed the channel/,
                     new => qr/ $new#\S+ im: (?:handover from worker process $old was cut off: it closed the channel|\d+ sessions came from worker process $old)/ };
     $m->freeze($second);
+    $m->slow_motion(1);
     $m->say('cut');
     until_exact($most, 'the channel is broken', sub { $m->log_has($lost_by->{$first}) });
     # workers report changes each second

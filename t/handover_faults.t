@@ -76,6 +76,25 @@ sub reload {
 }
 
 
+# How often a process has waited.
+sub turns { return slurp("/proc/$_[0]/status") =~ /^voluntary_ctxt_switches:\s+(\d+)/m ? $1 : die "$_[0] is gone\n" }
+
+
+# Workers that end are ended by worker_shutdown_timeout, which must not run out before
+# all sessions but these have moved.
+sub reload_in_time {
+    my (@but) = @_;
+    my @old = $m->workers;
+    my @move = grep { my $c = $_; !grep { $_ eq $c->{name} } @but } @{$m->{clients}};
+
+    $m->slow_motion(20);
+    $stack->reload('nginx');
+    $m->until(sub { !grep { @$_ } values %{$m->owners(\@move, @old)} }, 'some do not move');
+    $m->slow_motion(1);
+    reloaded(@old);
+}
+
+
 sub api {
     my ($method, $body) = @_;
     my ($status, $answer) = $stack->http(5, 'POST', "/api/$method", $body);
@@ -101,12 +120,15 @@ sub handshakes {
 
     $m->lines;
     local $m->{silent} = 1;
+    # a new worker waits for Redis for a second
+    $m->slow_motion(20);
     $stack->signal('STOP', 'redis');
     $stack->signal('HUP', 'nginx');
     $knock->() while @clients < 200 && grep { !$m->log_has(qr/ $_#\d+: gracefully shutting down/) } @old;
     $knock->() for 1 .. 20;
     $stack->signal('CONT', 'redis');
     $answers{$_->answer}++ for @clients;
+    $m->slow_motion(1);
     $_->shut for @clients;
     reloaded(@old);
 
@@ -209,7 +231,7 @@ my @rows = (
         }
 
         my %last = map { ($_ => 1) } $m->of_slot(0, @before[0 .. 3]);
-        $m->say('go');
+        $m->go;
         $m->until(sub { $m->workers == 2 }, 'older workers stay');
         judge($name, []);
     } ],
@@ -284,7 +306,7 @@ my @rows = (
             $late->write("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                 . "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n");
             is($late->answer, $status, "$name: status $status");
-            $m->say('go');
+            $m->go;
             $m->await_gone($old);
             if ($status == 101) {
                 $late->write(Test::Im::Client::frame(1, 'late'));
@@ -303,7 +325,7 @@ my @rows = (
         my $open = () = glob("/proc/$new/fd/*");
 
         system('prlimit', '--pid', $new, '--nofile=' . ($open + 4) . ":$limits") == 0 or die "prlimit\n";
-        $m->say('go');
+        $m->go;
         $m->await_gone($old);
         system('prlimit', '--pid', $new, "--nofile=$limits:$limits") == 0 or die "prlimit\n";
 
@@ -327,7 +349,11 @@ my @rows = (
         system('prlimit', '--pid', $new, "--nofile=10:$limits") == 0 or die "prlimit\n";
         my @waits = map { IO::Socket::UNIX->new(Type => SOCK_SEQPACKET, Peer => $m->path(0)) || die "connect: $!\n" } 1, 2;
         $m->until(sub { $m->log_has($failed) }, 'accept() does not fail');
-        $m->pump(1);
+        for (1 .. 3) {
+            $m->time_passes(0.1);
+            my $turns = turns($new);
+            $m->until(sub { turns($new) > $turns + 1 }, "$new stands still");
+        }
         system('prlimit', '--pid', $new, "--nofile=$limits:$limits") == 0 or die "prlimit\n";
         $m->until(sub { $m->log_has($over) }, 'accept() does not succeed again');
         my ($tries) = $m->log_text =~ $over;
@@ -370,8 +396,8 @@ my @rows = (
             api('unsubscribe', '{"user":"cf6","channel":"extra"}');
             my ($status) = $stack->http(5, 'DELETE', '/im/users/cf8?for=2&code=4001');
             is($status, 200, "$name: a user is kept out");
-            $m->pump(0.2);
-            $m->say('go');
+            $m->came('entries', 5);
+            $m->go;
             $m->await_gone($old);
             $m->until(sub { $cf2->{cut} && $cf8->{cut} }, 'they are not disconnected');
             is_deeply([ $cf2->{code}, $cf8->{code} ], [ 4000, 4001 ], "$name: two are disconnected");
@@ -497,13 +523,11 @@ my @rows = (
             judge("$name: all move", []);
             delete client($_)->{code} for @cut;
             $m->edit(sub { s{location = /of/echo \{.*\}}{} });
-            my @old = $m->workers;
-            $stack->reload('nginx');
-            reloaded(@old);
+            reload_in_time(@cut);
             $m->until(sub { @cut == grep { $_->{cut} } @{$m->{clients}} }, 'sessions of the location stay');
             is_deeply([ map { client($_)->{code} } @cut ], [ map { $code } @cut ], "$name: how they are closed");
             spew("$stack->{dir}/nginx.conf", $conf);
-            reload();
+            reload_in_time(@cut);
             judge($name, \@cut);
         } ]
     } [ '1s', '1h', undef ], [ '1h', '1s', 1012 ]),
@@ -516,14 +540,16 @@ my @rows = (
 
         $m->edit(sub { s/^worker_processes /worker_shutdown_timeout 1s;\n$&/m });
         reload();
+        $m->slow_motion(5);
         my ($old, $new) = $m->interpose('sessions');
         my $held = $m->owners($m->{clients}, $m->{between}{pid});
         my @stay = grep { !@{$held->{$_}} } @cut;
+        $m->time_passes(1);
         $m->until(sub { !grep { !client($_)->{cut} } @stay }, 'some are not cut');
-        $m->say('go');
+        $m->go;
         $m->await_gone($old);
         spew("$stack->{dir}/nginx.conf", $conf);
-        reload();
+        reload_in_time();
         judge($name, \@cut);
     } ],
 

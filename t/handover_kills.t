@@ -75,7 +75,7 @@ sub row {
     $m->await_gone($dies);
     $m->sync;
     $m->thaw($victim eq 'new' ? $old : $new);
-    $m->say('go');
+    $m->go;
     $m->await_gone(@{$m->{between}{all}});
     $m->until(sub { $m->of_slot(0) && $m->log_has($re) }, "$name: the log doesn't say $re");
     $m->until(sub { @cut <= grep { $_->{cut} } @{$m->{clients}} }, "$name: sessions are not cut");

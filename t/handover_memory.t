@@ -69,7 +69,7 @@ sub one_of {
 
     my $before = () = $m->heard =~ /^\d+ 6 /mg;
     fails($n, $who eq 'new' ? $new : $old);
-    $m->say('go');
+    $m->go;
     # verdicts, or the channel's end
     $m->until(sub { $before < (() = $m->heard =~ /^\d+ (?:6 |closed)/mg) }, "$name: no verdicts");
     my $failed = failed();
@@ -169,7 +169,7 @@ sub places {
     my $refused = $m->status->{total}{stayed}{limit};
     my ($old, $new) = $m->interpose('sessions', 2);
     fails(3, $new);
-    $m->say('go');
+    $m->go;
     $m->until(sub { $m->log_has(qr/sessions moved to worker process $new in/) }, 'no sessions have moved');
     $nfailed += failed();
     fails(0, 0);

@@ -92,7 +92,7 @@ my @rows = (
         my $has = $m->still;
         my $n = @{$has->{old}} + @{$has->{new}};
 
-        $m->say('go');
+        $m->go;
         $m->thaw($old);
         $m->until(sub { $m->log_has(qr/the channel to the next worker of slot 0 is lost: it said nothing for 5 s/) },
                   'the old worker waits');
@@ -113,8 +113,9 @@ my @rows = (
 
         $m->freeze($old);
         $m->say('go');
-        $m->pump(6);
+        $m->time_passes(6);
         $m->thaw($old);
+        $m->slow_motion(1);
         $m->await_gone($old);
         judge($name, 0);
     } ],
@@ -125,7 +126,7 @@ my @rows = (
         my ($old, $new) = $m->interpose('verdicts');
 
         $m->freeze($old);
-        $m->say('go');
+        $m->go;
         $m->until(sub { $m->log_has(qr/handover from worker process $old was cut off: it said nothing for 15 s/) },
                   'the new worker waits');
         $m->sync;
@@ -155,8 +156,9 @@ my @rows = (
         $m->{silent} = 1;
         $stack->signal('STOP', 'redis');
         $m->say('go');
-        $m->pump(0.5);
+        $m->time_passes(0.5);
         $stack->signal('CONT', 'redis');
+        $m->slow_motion(1);
         $m->{silent} = 0;
         $m->await_gone($old);
         judge($name, 0);
@@ -173,8 +175,9 @@ my @rows = (
             $m->{silent} = 1;
             $stack->signal('STOP', 'redis');
             $m->say('go');
-            $m->pump(2);
+            $m->time_passes(2);
             $stack->signal('CONT', 'redis');
+            $m->slow_motion(1);
             $m->{silent} = 0;
             $m->await_gone($old);
             judge($name, 0);
@@ -189,7 +192,7 @@ my @rows = (
 
         redis_away();
         $m->thaw($_) for $old, $new;
-        $m->say('go');
+        $m->go;
         my $stay = stay($old);
         $m->await_gone($old);
         redis_back();
@@ -201,7 +204,7 @@ my @rows = (
         my ($old, $new) = $m->interpose('end');
 
         redis_away();
-        $m->say('go');
+        $m->go;
         $m->await_gone($old);
         redis_back();
         judge($name, 0, $away, qr/the channel to the next worker of slot \d is lost: it said nothing for 5 s; 0 sessions were in flight/);

@@ -103,7 +103,7 @@ $m->lines;
 $m->{silent} = 1;
 my ($old, $new) = $m->interpose('topics');
 $stack->signal('STOP', 'redis');
-$m->say('go');
+$m->go;
 $m->sync;
 my $of_new = turn($new);
 
@@ -114,7 +114,7 @@ $stack->signal('CONT', 'redis');
 $m->says('held');
 my $of_old = turn($old);
 
-$m->say('go');
+$m->go;
 $m->{silent} = 0;
 $m->await_gone($old);
 my $most = row($new)->{most};

@@ -16,6 +16,7 @@
  *               the others in their place, once; and waits, as above
  *   go          all that waits is passed on
  *   next TYPE   the same, and the next packet of that type that comes waits
+ *   last TYPE   the same, and no packet behind it is read
  *   cut         all channels end; what waits is lost, and both workers live
  *   sync        says "synced" once there is no packet that it has not read
  *
@@ -90,6 +91,7 @@ static int    hold;             /* type; 0: none */
 static int    nth;
 static int    held;
 static int    syncs;
+static int    last;             /* the held packet is the last one */
 
 
 static void
@@ -434,9 +436,12 @@ command(void)
         nth = 1;
         (void) sscanf(line + 5, "%d %d", &hold, &nth);
 
-    } else if (strncmp(line, "next ", 5) == 0) {
+    } else if (strncmp(line, "next ", 5) == 0
+               || strncmp(line, "last ", 5) == 0)
+    {
         nth = 1;
         held = 0;
+        last = line[0] == 'l';
         (void) sscanf(line + 5, "%d", &hold);
 
     } else if (strncmp(line, "sync", 4) == 0) {
@@ -468,7 +473,7 @@ gather(struct pollfd *polls, int *index)
 {
     int  i, n;
 
-    for (i = 0, n = 2; i < nends; i++) {
+    for (i = 0, n = 2; i < nends && !(held && last); i++) {
         if (ends[i].fd != -1) {
             polls[n].fd = ends[i].fd;
             polls[n].events = (short)
@@ -522,6 +527,7 @@ main(int argc, char **argv)
 
         for (i = 2; i < n; i++) {
             if ((polls[i].revents & (POLLIN|POLLHUP|POLLERR))
+                && !(held && last)
                 && ends[index[i]].fd != -1 && !end_read(index[i]))
             {
                 end_close(&ends[index[i]]);

@@ -28,7 +28,7 @@ use Test::Im::Ports qw(ports);
 use Test::Im::Stack;
 use Test::Im::Stream;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(CLOCK_MONOTONIC clock_gettime sleep time);
 
 # packets, by im_core/im_handover.h
 our %Types = (hello => 1, welcome => 2, topics => 3, ready => 4, sessions => 5, verdicts => 6, late => 7, entries => 8,
@@ -87,7 +87,68 @@ sub new {
         . "location = /of/echo { im_comet protocol=echo; }\n"
         . "location = /of/metrics { im_status format=prometheus; }\n" . ($args{locations} || '');
 
+    $self->clock;
+
     return $self;
+}
+
+
+# What all programs take for the time (t/drill/clock.c).
+sub clock {
+    my ($self) = @_;
+    my $stack = $self->{stack};
+
+    $self->{clock} = "$stack->{dir}/clock";
+    $self->{pace} = { n => 0, real => 0, at => 0, slowness => 1 };
+    spew($self->{clock}, pack 'q5', (0) x 5);
+
+    for my $name ('redis', 'logic', 'job', 'nginx') {
+        # that of nginx comes by its script
+        my @sanitizers = $name eq 'logic' || $name eq 'job' ? $ENV{IM_PRELOAD} : ();
+        $stack->{env}{$name} = {
+            IM_CLOCK => $self->{clock},
+            LD_PRELOAD => join ' ', grep { $_ } @sanitizers, "$stack->{build}/t/clock.so", $ENV{LD_PRELOAD},
+        };
+    }
+}
+
+
+# From now on time goes so many times slower for all programs.  They do the same as
+# on a machine that is faster by as much, so none of their limits runs out, however
+# slow the machine is.  1: as it is
+sub slow_motion {
+    my ($self, $slowness) = @_;
+
+    $self->turn_clock($slowness, 0) if $slowness != $self->{pace}{slowness};
+}
+
+
+# So many seconds pass for all programs, in steps: they don't take it for a time in
+# which they stood still.
+sub time_passes {
+    my ($self, $seconds) = @_;
+
+    for (1 .. $seconds * 10) {
+        $self->turn_clock($self->{pace}{slowness}, 0.1);
+        $self->pump(0.02);
+    }
+}
+
+
+sub turn_clock {
+    my ($self, $slowness, $ahead) = @_;
+    my $p = $self->{pace};
+    my $now = int(clock_gettime(CLOCK_MONOTONIC) * 1e9);
+
+    $p->{at} += int(($now - $p->{real}) / $p->{slowness} + $ahead * 1e9);
+    @$p{qw(n real slowness)} = (($p->{n} + 1) % 128, $now, $slowness);
+
+    CORE::open my $file, '+<', $self->{clock} or die "$self->{clock}: $!\n";
+    for ([ 16 + 24 * $p->{n}, @$p{qw(real at slowness)} ], [ 8, $p->{n} ]) {
+        my ($place, @numbers) = @$_;
+        sysseek $file, $place, 0;
+        syswrite $file, pack 'q*', @numbers;
+    }
 }
 
 
@@ -118,7 +179,9 @@ sub start {
 sub start_nginx {
     my ($self) = @_;
 
-    local %ENV = (%ENV, %{$self->{env} || {}});
+    my ($env, $own) = ($self->{stack}{env}{nginx}, $self->{env} || {});
+
+    local %ENV = (%ENV, %$env, %$own, LD_PRELOAD => join ' ', grep { $_ } $own->{LD_PRELOAD}, $env->{LD_PRELOAD});
     $self->{stack}->daemon('nginx');
 }
 
@@ -703,6 +766,17 @@ sub came {
     $self->until(sub { $n <= (() = $self->heard =~ /^\d+ came $Types{$type} /mg) }, "$n packets $type don't come");
 }
 
+# So many sessions have an answer.
+sub answered {
+    my ($self, $n) = @_;
+
+    $self->until(sub {
+        my $verdicts = 0;
+        $verdicts += ($_ - 2) / 5 for $self->heard =~ /^\d+ $Types{verdicts} (\d+) \d+$/mg;
+        $n <= $verdicts;
+    }, "$n verdicts don't come");
+}
+
 sub came_bytes {
     my ($self, $type, $n) = @_;
 
@@ -736,7 +810,7 @@ sub await_gone {
 
 # A reload up to where new workers accept; what stands between the workers of slot
 # 0 holds the first packet of that type, or the Nth.  The old one goes on in the end;
-# those of other slots have gone before.
+# those of other slots have gone before.  From then on all is in slow motion.
 sub interpose {
     my ($self, $type, $n) = @_;
     my $path = $self->path(0);
@@ -766,6 +840,7 @@ sub interpose {
     $self->{between}{inode} = (stat $path)[1];
     $self->say("hold $Types{$type} " . ($n || 1)) if $type;
     $self->await_gone(grep { $_ != $old } @old);
+    $self->slow_motion(20);
     $self->thaw($old);
     $self->says('held') if $type;
 
@@ -776,13 +851,22 @@ sub interpose {
 sub say { print { $_[0]{between}{in} } "$_[1]\n" }
 
 
-# What waits goes on, up to the next packet of that type.
+# All that waits goes on, and time with it.
+sub go {
+    my ($self) = @_;
+
+    $self->slow_motion(1);
+    $self->say('go');
+}
+
+
+# What waits goes on, up to the next packet of that type, or the last one that is read.
 sub next_one {
-    my ($self, $type) = @_;
+    my ($self, $type, $word) = @_;
 
     $self->heard;
     $self->{between}{text} =~ s/^held\n//mg;
-    $self->say("next $Types{$type}");
+    $self->say(($word || 'next') . " $Types{$type}");
     $self->says('held');
 }
 
@@ -849,6 +933,8 @@ sub still {
 sub aside {
     my ($self) = @_;
     my $b = delete $self->{between} or return;
+
+    $self->slow_motion(1);
 
     if (((stat $b->{path})[1] // 0) == $b->{inode}) {
         rename "$b->{path}.real", $b->{path};
@@ -964,6 +1050,7 @@ sub end {
     my ($self, $passed) = @_;
 
     return if $$ != $self->{owner};
+    $self->slow_motion(1);
     if ($self->{between}) {
         kill 'KILL', $self->{between}{pid};
         waitpid $self->{between}{pid}, 0;

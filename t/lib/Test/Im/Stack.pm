@@ -149,7 +149,7 @@ sub conf {
     my $temp = join '', map { "    ${_}_temp_path \"$node/tmp/$_\";\n" }
         qw(client_body proxy fastcgi uwsgi scgi);
     my $rules = $self->{rules};
-    my $env = join '', map { "env $_;\n" } qw(LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS);
+    my $env = join '', map { "env $_;\n" } qw(LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS IM_CLOCK);
 
     $listen .= " backlog=$self->{backlog}" if $self->{backlog};
 
@@ -159,7 +159,7 @@ sub conf {
     s{^load_module .*}{-e "$self->{build}/ngx_im_module.so"
         ? "load_module \"$self->{build}/ngx_im_module.so\";" : ''}me;
     s{^user .*\n}{$> == 0 ? "user root;\n" : ''}me;
-    # a new binary has the sanitizers, too
+    # a new binary has the sanitizers and the clock, too
     s{^(worker_processes) .*\n}{$1 $self->{workers};\n$env$self->{main}}m;
     s{(worker_connections) \d+}{$1 $self->{connections}};
     s{^(error_log .*) notice;}{$1 $self->{level};}m;
