@@ -47,7 +47,7 @@ each: a send {"roomId":1}
 each: a upto "op":4
 knock: slow
 stop: redis
-log: worker_connections are not enough
+log: \[alert\] .*: 300 worker_connections are not enough$
 start: redis
 until: :$TEST_NGINX_IM_HTTP POST /im/push {"rooms":["1"],"data":{"msg":2},"id":"p2"} => "code":0
 each: a upto "msg":2

@@ -2702,6 +2702,22 @@ sub step_each {
 }
 
 
+# A request whose body nginx waits for, as it has said; undef where it has no place.
+# Without that word nginx might not have read the request, and would close it for the
+# next one.
+sub half_asked {
+    my ($port, $parent) = @_;
+    my $socket = IO::Socket::INET->new("127.0.0.1:$port") or return undef;
+
+    syswrite $socket, "POST /im/push HTTP/1.1\r\nHost: x\r\n"
+        . "Expect: 100-continue\r\nContent-Length: 9\r\n\r\n";
+
+    1 until IO::Select->new($socket)->can_read(1) || getppid != $parent;
+
+    return sysread($socket, my $got, 100) ? $socket : undef;
+}
+
+
 # silent|slow|refused ARGUMENTS of open: a connection each 4 ms that says
 # nothing, a part of a request, or asks for a session; stop: no more of them
 sub step_knock {
@@ -2726,20 +2742,25 @@ sub step_knock {
     $SIG{PIPE} = 'IGNORE';
 
     for (my $n = 0; getppid == $parent; $n++) {
+        my $full = $n >= 400;
+
         if ($kind eq 'refused') {
             eval { (connect_to($arg))[0]->shut };
+
+        } elsif ($kind eq 'slow') {
+            my $socket = half_asked($port, $parent);
+            push @held, $socket || ();
+            $full = !$socket;
 
         } elsif (my $socket = IO::Socket::INET->new(Blocking => 0,
                      PeerAddr => '127.0.0.1', PeerPort => $port))
         {
-            syswrite $socket, "GET / HTTP/1.1\r\nHost: x\r\n"
-                if $kind eq 'slow' && IO::Select->new($socket)->can_write(0.1);
             push @held, $socket;
             shift(@held)->close if @held > 2000;
         }
 
         # it knocks when all places may be taken
-        syswrite $in, "knocks\n" if $n == 400;
+        syswrite $in, "knocks\n" if $full;
         Time::HiRes::sleep(0.004);
     }
 
