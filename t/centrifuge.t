@@ -47,7 +47,7 @@ __DATA__
 --- websocket
 a: open /none
 a: send {"connect":{"name":"js"},"id":1}
-a: like ^\{"id":1,"connect":\{"client":"(?<client>[0-9a-f-]{36})",.*"subs":\{"#":\{.*"ping":25,"pong":true
+a: like ^\{"id":1,"connect":\{"client":"(?<client>[0-9a-f-]{36})",.*"subs":\{"#":\{.*"ping":1000,"pong":true
 a: send {"subscribe":{"channel":"open"},"id":2}
 a: like ^\{"id":2,"subscribe":\{.*"epoch":"\w+"
 push: room open {"n":1}
@@ -479,6 +479,7 @@ a: recv {"id":99,"unsubscribe":{}}
         im_comet protocol=centrifuge;
         im_auth none;
         im_ping 1s timeout=2s;
+        im_limit auth_timeout=10s;
     }
     location /im/ { fastcgi_pass im_logic; include im_params; }
     location = /status { im_status; }
@@ -560,5 +561,18 @@ b: recv_ping
 b: recv_ping
 resume: redis
 a: like ^\{"id":1,"connect":\{.*"ping":1
+--- no_error_log
+[alert]
+
+
+
+=== TEST 16: pings are 25 s apart by default
+--- config
+    location = /none { im_comet protocol=centrifuge; im_auth none; }
+--- deadlines
+--- websocket
+a: open /none
+a: send {"connect":{},"id":1}
+a: like ^\{"id":1,"connect":\{.*"ping":25,"pong":true
 --- no_error_log
 [alert]

@@ -346,12 +346,12 @@ b: recv {"code":0,"msg":"all","fuid":"","fname":"","op":3}
 until: /im/health ^200
 g: open /guest
 g: send {"id":1,"connect":{}}
-g: like ^\{"id":1,"connect":\{"client":"[0-9a-f-]{36}","version":"[^"]+","ping":25,"pong":true\}\}$
+g: like ^\{"id":1,"connect":\{"client":"[0-9a-f-]{36}","version":"[^"]+","ping":1000,"pong":true\}\}$
 g: send_lines {"id":2,"subscribe":{"channel":"1"}} | {"id":3,"subscribe":{"channel":"2"}} | {"id":4,"subscribe":{"channel":"3"}} | {"id":5,"subscribe":{"channel":"4"}}
 g: like_set ^\{"id":2,"subscribe": || ^\{"id":3,"subscribe": || ^\{"id":4,"subscribe": || ^\{"id":5,"error":\{"code":106,
 a: open /ws
 a: send {"id":1,"connect":{"token":"JWT(HS256 hs256 {"sub":"u1"})","subs":{"#":{"recover":true,"epoch":"x"}}}}
-a: like ^\{"id":1,"connect":\{"client":"[0-9a-f-]{36}","version":"[^"]+","subs":\{"#u1":\{\}\},"ping":25,"pong":true\}\}$
+a: like ^\{"id":1,"connect":\{"client":"[0-9a-f-]{36}","version":"[^"]+","subs":\{"#u1":\{\}\},"ping":1000,"pong":true\}\}$
 http: POST /api/publish 200 {"channel":"#","data":1} => ^\{"error":\{"code":102,"message":"unknown channel: no im_broadcast"\}\}
 http: POST /api/broadcast 200 {"channels":["#","1"],"data":{"n":1}} => ^\{"result":\{"responses":\[\{"error":\{"code":102,"message":"unknown channel: no im_broadcast"\}\},\{"result":\{"offset":1,
 http: POST /api/unsubscribe 200 {"user":"u1","channel":"#"}

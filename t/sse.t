@@ -66,7 +66,7 @@ a: answered (?m)^X-Accel-Buffering: no\r?$
 a: answered (?m)^Connection: close\r?$
 a: answered (?m)^Vary: Origin\r?$
 a: unanswered (?mi)^(?:Transfer-Encoding|Content-Length|Access-Control-Allow-Origin):
-a: event ^data: \{"id":1,"connect":\{"client":"[0-9a-f-]{36}",.*"ping":25,"pong":true
+a: event ^data: \{"id":1,"connect":\{"client":"[0-9a-f-]{36}",.*"ping":1000,"pong":true
 a: like ^\{"id":2,"subscribe":\{.*"epoch":"\w+"
 push: room open {"n":1}
 a: event ^data: \{"push":\{"channel":"open","pub":\{"data":\{"n":1\},"offset":1

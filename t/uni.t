@@ -44,7 +44,7 @@ __DATA__
 a: open /uni
 a: unanswered (?i)Sec-WebSocket-Protocol
 a: send {"subs":{"open":{},"plain:1":{}},"name":"u","version":"1"}
-a: like ^\{"connect":\{"client":"(?<client>[0-9a-f-]{36})","version":"im","subs":\{(?=.*"#":\{"recoverable":true)(?=.*"plain:1":\{\})(?=.*"open":\{"recoverable":true,"epoch":"\w+","positioned":true\}).*"ping":25\}\}$
+a: like ^\{"connect":\{"client":"(?<client>[0-9a-f-]{36})","version":"im","subs":\{(?=.*"#":\{"recoverable":true)(?=.*"plain:1":\{\})(?=.*"open":\{"recoverable":true,"epoch":"\w+","positioned":true\}).*"ping":1000\}\}$
 push: room open {"n":1}
 a: recv {"channel":"open","pub":{"data":{"n":1},"offset":1}}
 push: room plain:1 "x"
@@ -60,7 +60,7 @@ a: recv {"channel":"open","pub":{"data":{"n":3},"offset":2}}
 a: close 1000
 b: open /uni
 b: send null
-b: like ^\{"connect":\{.*"subs":\{"#":\{[^{}]*\}\},"ping":25\}\}$
+b: like ^\{"connect":\{.*"subs":\{"#":\{[^{}]*\}\},"ping":1000\}\}$
 b: close 1000
 --- no_error_log
 [error]
@@ -200,7 +200,7 @@ f: refused 403 /uni Origin: https://evil.example
 a: get /uni?cf_connect=URI({"subs":{"open":{},"plain:1":{}},"name":"u"}) Accept: text/event-stream
 a: answered ^HTTP/1.1 200 OK\r\n
 a: answered (?m)^Content-Type: text/event-stream; charset=utf-8\r?$
-a: event ^data: \{"connect":\{"client":"(?<client>[0-9a-f-]{36})","version":"im","subs":\{(?=.*"open":\{"recoverable":true).*\},"ping":25,"session":"[0-9a-f]{64}"\}\}$
+a: event ^data: \{"connect":\{"client":"(?<client>[0-9a-f-]{36})","version":"im","subs":\{(?=.*"open":\{"recoverable":true).*\},"ping":1000,"session":"[0-9a-f]{64}"\}\}$
 push: room open "e"
 a: event ^data: \{"channel":"open","pub":\{"data":"e","offset":\d+\}\}$
 push: room plain:1 {"b":2}

@@ -173,7 +173,7 @@ sub prepare {
         $block->set_value(config => "$config\n"
                           . "location = /_ready { return 204; }\n");
         $block->set_value(http_config =>
-                          http_config($both, $http, $services))
+                          http_config($both, $http, $services, defined $block->deadlines))
             unless defined $block->must_die;
 
         for my $service (split ' ', $services) {
@@ -215,10 +215,16 @@ sub no_handover {
 
 
 sub http_config {
-    my ($both, $http, $services) = @_;
+    my ($both, $http, $services, $deadlines) = @_;
     my $add = '';
 
     $http = '' unless defined $http;
+
+    # the turn of a client may come only minutes later
+    if (!$deadlines && $both =~ /\bim_(?:comet|listen)\b/) {
+        $add .= "im_ping 1000s timeout=2000s;\n" if $http !~ /^\s*im_ping\b/m;
+        $add .= "im_limit auth_timeout=1000s;\n" if $http !~ /\bauth_timeout=/;
+    }
 
     if ($both =~ /\bim_logic\b/ && $both !~ /upstream\s+im_logic/) {
         my $second = $services =~ /\blogic2\b/
