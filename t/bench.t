@@ -155,7 +155,8 @@ sub faults {
     ok($late >= 0 && $late <= ($option eq 'double' ? 20 : 0),
        "$option: duplicated") or diag("$result->{duplicated}, $late missing");
     is($result->{reordered}, $reordered->($stats), "$option: reordered");
-    ok($stats->{deliveries} > 1000, "$option: of $stats->{deliveries}");
+    ok($stats->{dropped} + $stats->{doubled} + $stats->{held} > 0,
+       "$option: of $stats->{deliveries}");
 }
 
 

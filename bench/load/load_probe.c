@@ -144,6 +144,13 @@ load_probe_received(void *data, const load_marker_t *m, uint64_t now)
 
 
 int
+load_probe_measures(const load_probe_t *p)
+{
+    return p->phases[1].sent != 0;
+}
+
+
+int
 load_probe_done(const load_probe_t *p)
 {
     return p->phases[0].received == p->phases[0].sent

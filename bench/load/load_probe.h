@@ -48,6 +48,9 @@ uint64_t load_probe_tick(load_probe_t *p, uint64_t now);
 /* Its client has a message; of load_clients_t. */
 void load_probe_received(void *data, const load_marker_t *m, uint64_t now);
 
+/* One is sent that counts for what is measured. */
+int load_probe_measures(const load_probe_t *p);
+
 /* All is received. */
 int load_probe_done(const load_probe_t *p);
 

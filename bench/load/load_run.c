@@ -184,6 +184,13 @@ load_run_published(load_run_t *run)
 
 
 static int
+load_run_measured(load_run_t *run)
+{
+    return run->options->probe == 0 || load_probe_measures(&run->probe);
+}
+
+
+static int
 load_run_probed(load_run_t *run)
 {
     return load_probe_done(&run->probe);
@@ -540,6 +547,12 @@ load_run_collect(load_run_t *run)
     uint64_t  drain;
 
     drain = run->options->drain * LOAD_SECOND;
+
+    /* all of its connections may have waited for answers until now */
+    if (load_run_until(run, load_run_measured, load_now() + drain) == -1) {
+        return -1;
+    }
+
     load_probe_stop(&run->probe);
 
     if (load_run_until(run, load_run_probed, load_now() + drain) == -1) {
