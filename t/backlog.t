@@ -115,6 +115,7 @@ sub commands {
 $stack = Test::Im::Stack->new(
     workers => 1, access => 0,
     rules => "im_room * history=100000 ttl=1h;\n",
+    http => 'im_ping 1000s timeout=2000s; ',
     server => 'location = /p { im_comet protocol=plain; im_join $arg_room; }');
 $stack->start($stack->all);
 $stack->ready or die "pushes are not accepted\n";

@@ -118,7 +118,7 @@ sub ask {
 
 
 sub curl {
-    my $pid = open(my $fh, '-|', 'curl', '-s', '-i', '-m', 10, '-4', @_)
+    my $pid = open(my $fh, '-|', 'curl', '-s', '-i', '-m', 60, '-4', @_)
         or die "curl: $!\n";
     local $/;
     my ($head, $body) = split /\r\n\r\n/, (scalar <$fh>) || '', 2;

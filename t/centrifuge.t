@@ -29,6 +29,11 @@ __DATA__
         im_auth none;
         im_ping 1s timeout=2s;
     }
+    location = /answers {
+        im_comet protocol=centrifuge;
+        im_auth none;
+        im_ping 4s timeout=60s;
+    }
     location = /late {
         im_comet protocol=centrifuge;
         im_auth none;
@@ -211,18 +216,18 @@ b: recv {"id":3,"subscribe":{}}
 
 === TEST 6: pings, and connects that don't come
 --- websocket
-a: open /short
-a: send {"id":1,"connect":{}}
-a: like ^\{"id":1,"connect":\{.*"ping":1,"pong":true
 b: open /short
 b: send {"id":1,"connect":{}}
-b: like ^\{"id":1,"connect":
+b: like ^\{"id":1,"connect":\{.*"ping":1,"pong":true
 c: open /late
+a: open /answers
+a: send {"id":1,"connect":{}}
+a: like ^\{"id":1,"connect":\{.*"ping":4,"pong":true
+a: recv {}
+a: send {}
 a: recv {}
 a: send {}
 b: recv {}
-a: recv {}
-a: send {}
 b: recv_close 3012 /ping/
 c: recv_close 3502 /in time/
 a: recv {}

@@ -32,7 +32,7 @@ my $stack = Test::Im::Stack->new(
                    settings => [ 'appendfsync always' ] },
     rules => 'im_room * history=1000 ttl=1h publish=member presence; '
         . 'im_inbox history=100 ttl=1h; im_broadcast history=100 ttl=1h;',
-    http => "im_jwt_key HS256 file=$keys/hs256; ",
+    http => "im_jwt_key HS256 file=$keys/hs256; im_ping 1000s timeout=2000s; ",
     server => '
         location = /im { im_comet protocol=im; im_auth none; }
         location = /user { im_comet protocol=centrifuge; im_auth jwt; }
@@ -160,7 +160,7 @@ sub ask {
     my ($c, $method, $params) = @_;
     my $id = send_to($c, $method, $params);
 
-    return listen_until($c, 10, sub { $c->{replies}{$id} });
+    return listen_until($c, 60, sub { $c->{replies}{$id} });
 }
 
 
@@ -219,7 +219,7 @@ sub got_all {
     my ($c, $room, $what) = @_;
     my $want = join ' ', @{$accepted{$room} || []};
 
-    listen_until($c, 30, sub {
+    listen_until($c, 60, sub {
         join(' ', @{$c->{got}{$room} || []}) eq $want;
     });
     is(join(' ', @{$c->{got}{$room} || []}), $want, $what);
@@ -353,12 +353,12 @@ ok(until_true(60, sub {
    }), 'and the client of im that waited');
 push_to($dead);
 ok(im_got($waits, $n), 'which gets its messages');
-ok(listen_until($in, 30, sub { $in->{subs}{"#$user"} }),
+ok(listen_until($in, 60, sub { $in->{subs}{"#$user"} }),
    'the inbox of the user follows');
 is(($stack->http(1, 'POST', '/im/push', $json->encode({ users => [ $user ],
                                                         data => { n => 1 } })))[0],
    200, 'a push to it');
-ok(listen_until($in, 30, sub { $in->{got}{"#$user"} }), 'arrives');
+ok(listen_until($in, 60, sub { $in->{got}{"#$user"} }), 'arrives');
 ok(until_true(60, sub {
        my ($code, $body) = $stack->http(1, 'GET', '/im/status');
        $body =~ /"link":"up","away":0/ && $body !~ /"link":"d/;

@@ -15,7 +15,7 @@ BEGIN {
 
     if (!$ENV{IM_TEST_LOADAVG}) {
         my ($fh, $file) = File::Temp::tempfile('im-load-XXXXXX', TMPDIR => 1);
-        print $fh "0.10 0.10 0.10 1/100 1000\n";
+        print $fh "0.10 0.10 0.10 1000000/1000001 1000\n";
         close($fh) or die "$file: $!\n";
 
         $ENV{IM_TEST_LOADAVG} = $file;

@@ -34,7 +34,7 @@ start: replica
 await: INFO replication => state=online
 until: POST /im/push {"id":"a","rooms":["1"],"durability":"replica","data":2} => ^200 .*"seq":2\b
 http: POST /im/push 200 {"id":"a","rooms":["1"],"durability":"memory","data":2} => "seq":2\b
-http: POST /im/push 200 {"id":"b","rooms":["1"],"durability":"replica","data":4} => "seq":4\b
+until: POST /im/push {"id":"b","rooms":["1"],"durability":"replica","data":4} => ^200 .*"seq":4\b
 redis: :$TEST_NGINX_IM_REPLICA EVAL local\_n=0\_for\__,k\_in\_ipairs(redis.call('KEYS','im:*:r:1:h'))\_do\_n=n+redis.call('XLEN',k)\_end\_return\_n 0 => ^4$
 output: logic \[notice\].*pushes with durability=replica are accepted again
 until: /im/health ^200 (?!.*replicas online)
@@ -61,7 +61,7 @@ push: room 2 "memory"
 a: like "memory"
 answer: 503 "code":5031,"msg":"stored, not confirmed; repeat with the same id: 0 of 1 replicas
 resume: replica
-http: POST /im/push 200 {"id":"s","rooms":["3"],"durability":"replica","data":3} => "seq":1\b
+until: POST /im/push {"id":"s","rooms":["3"],"durability":"replica","data":3} => ^200 .*"seq":1\b
 --- no_error_log
 [alert]
 
@@ -74,14 +74,14 @@ await: INFO replication => (?s)state=online.*state=online
 until: POST /im/push {"id":"1","rooms":["4"],"durability":"replica","data":1} => ^200 .*"seq":1\b
 until: /im/health ^200 .*redis has 2 replicas online.*--replicas=2
 pause: replica2
-http: POST /im/push 503 {"id":"2","rooms":["4"],"durability":"replica","data":2} => "code":5031,.*: 1 of 2 replicas have it
+until: POST /im/push {"id":"2","rooms":["4"],"durability":"replica","data":2} => ^503 .*"code":5031,.*: 1 of 2 replicas have it
 kill: replica2
 await: INFO replication => connected_slaves:1
-http: POST /im/push 200 {"id":"2","rooms":["4"],"durability":"replica","data":2} => "seq":2\b
+until: POST /im/push {"id":"2","rooms":["4"],"durability":"replica","data":2} => ^200 .*"seq":2\b
 stop: logic
 start: logic --replicas=2
 until: /im/health ^200
-http: POST /im/push 503 {"id":"3","rooms":["4"],"durability":"replica","data":3} => "code":5031,.*: 1 of 2 replicas have it
+until: POST /im/push {"id":"3","rooms":["4"],"durability":"replica","data":3} => ^503 .*"code":5031,.*: 1 of 2 replicas have it
 until: /im/health ^200 .*redis has 1 of 2 replicas online
 start: replica2
 await: INFO replication => (?s)state=online.*state=online
@@ -120,8 +120,8 @@ http: POST /api/publish 503 (X-Centrifugo-Error-Mode: transport | Content-Type: 
 http: POST /api/broadcast 200 {"channels":["6","#u1"],"durability":"replica","data":1,"idempotency_key":"b"} => ^\{"result":\{"responses":\[\{"error":\{"code":503,.*\{"error":\{"code":503,
 http: POST /api/batch 200 {"commands":[{"publish":{"channel":"6","data":1}},{"publish":{"channel":"6","data":1,"durability":"replica"}}],"parallel":true} => ^\{"replies":\[\{"publish":\{.*\},\{"error":\{"code":503,
 resume: replica
-http: POST /im/push 200 {"id":"m","rooms":["6","7"],"users":["u1"],"durability":"replica","data":1} => "topic":"r:6","epoch":"\w+","seq":1\}.*"seq":1\}.*"seq":1\}
-http: POST /api/broadcast 200 {"channels":["6","#u1"],"durability":"replica","data":1,"idempotency_key":"b"} => ^\{"result":\{"responses":\[\{"result":.*\{"result":
+until: POST /im/push {"id":"m","rooms":["6","7"],"users":["u1"],"durability":"replica","data":1} => ^200 .*"topic":"r:6","epoch":"\w+","seq":1\}.*"seq":1\}.*"seq":1\}
+until: POST /api/broadcast {"channels":["6","#u1"],"durability":"replica","data":1,"idempotency_key":"b"} => ^200 \{"result":\{"responses":\[\{"result":.*\{"result":
 http: POST /im/push 400 {"rooms":["6"],"durability":"disk","data":1} => durability is \\"memory\\" or \\"replica\\", not \\"disk\\"
 http: POST /im/push 400 {"rooms":["6"],"durability":"","data":1} => durability is
 http: POST /im/push 400 {"rooms":["6"],"durability":1,"data":1} => durability
@@ -136,7 +136,8 @@ http: POST /api/broadcast 400 (X-Centrifugo-Error-Mode: transport | Content-Type
 
 === TEST 6: the master is killed meanwhile, and a replica promoted
 --- websocket
-http: POST /im/push 200 {"id":"1","rooms":["8"],"durability":"replica","data":1} => "epoch":"(?<first>\w+)","seq":1\b
+until: POST /im/push {"id":"1","rooms":["8"],"durability":"replica","data":1} => ^200 .*"seq":1\b
+http: POST /im/push 200 {"id":"1","rooms":["8"],"durability":"memory","data":1} => "epoch":"(?<first>\w+)","seq":1\b
 pause: replica
 ask: POST /im/push {"id":"2","rooms":["8"],"durability":"replica","data":2}
 await: INFO clients => blocked_clients:1
@@ -149,8 +150,8 @@ http: POST /im/push 503 {"id":"1","rooms":["8"],"durability":"replica","data":1}
 start: replica2 $TEST_NGINX_IM_REPLICA
 await: :$TEST_NGINX_IM_REPLICA INFO replication => state=online
 until: POST /im/push {"id":"1","rooms":["8"],"durability":"replica","data":1} => ^200 .*"epoch":"$first","seq":1\b
-http: POST /im/push 200 {"id":"2","rooms":["8"],"durability":"replica","data":2} => "seq":2\b
-http: POST /im/push 200 {"id":"3","rooms":["8"],"durability":"replica","data":3} => "seq":3\b
+until: POST /im/push {"id":"2","rooms":["8"],"durability":"replica","data":2} => ^200 .*"seq":2\b
+until: POST /im/push {"id":"3","rooms":["8"],"durability":"replica","data":3} => ^200 .*"seq":3\b
 http: GET /im/rooms/8/history 200 => "seq":1,[^}]*"data":1\},\{"seq":2,[^}]*"data":2\},\{"seq":3,[^}]*"data":3\}\]
 --- no_error_log
 [alert]
@@ -170,7 +171,7 @@ http: GET /im/rooms/8/history 200 => "seq":1,[^}]*"data":1\},\{"seq":2,[^}]*"dat
 --- tokens
 0123456789abcdef u1 Ann
 --- websocket
-start: logic --durability=replica
+start: logic --durability=replica --replica-timeout=1500
 until: /im/health ^200 .*redis has 0 of 1 replicas online
 http: POST /im/push 503 {"id":"1","rooms":["1"],"data":1} => "code":5031,.*: 0 of 1 replicas have it
 http: POST /im/push 200 {"id":"1","rooms":["1"],"durability":"memory","data":1} => "seq":1\b
@@ -185,7 +186,7 @@ await: INFO replication => state=online
 until: POST /im/push {"id":"1","rooms":["1"],"data":1} => ^200 .*"seq":1\b
 a: send {"publish":{"channel":"1","data":3},"id":3}
 a: recv {"id":3,"publish":{}}
-http: POST /api/publish 200 {"channel":"1","data":4} => "offset":4\b
+until: POST /api/publish {"channel":"1","data":4,"idempotency_key":"k"} => "offset":4\b
 logged: 0 \[alert\]
 --- no_error_log
 [alert]

@@ -157,6 +157,12 @@ qr/"im_emulation" directive is duplicate/
         im_connect /im_connect;
         im_ping 1s timeout=2s;
     }
+    location = /pong {
+        im_comet protocol=centrifuge transport=http_stream;
+        im_auth none;
+        im_connect /im_connect;
+        im_ping 4s timeout=60s;
+    }
     location = /ws {
         im_comet protocol=centrifuge;
         im_auth none;
@@ -233,7 +239,7 @@ unlogged: $other
 
 === TEST 11: pongs
 --- websocket
-a: post /ping << {"id":1,"connect":{}}
+a: post /pong << {"id":1,"connect":{}}
 a: like "session":"(?<session>[0-9a-f]{64})","node":"(?<node>[0-9a-f-]{36})"
 a: recv_text {}
 http: POST /emulation 204 {"session":"$session","node":"$node","data":"{}"}

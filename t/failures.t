@@ -22,7 +22,7 @@ __DATA__
         im_comet protocol=im;
         im_auth token;
         im_connect /im_connect;
-        im_ping 6s timeout=7s;
+        im_ping 8s timeout=16s;
     }
     location = /im_connect {
         internal;
@@ -220,6 +220,7 @@ until: :$TEST_NGINX_IM_HTTP /im/rooms/7 "count":\s*0\b
 until: :$TEST_NGINX_IM_HTTP /im/health ^503
 until: :$TEST_NGINX_IM_HTTP2 /im/health ^503
 http: :$TEST_NGINX_IM_HTTP POST /im/push 503 {"rooms":["7"],"data":0}
+pass: 10
 resume: worker
 log: the lease had lapsed: all routes are told again
 a: ping there

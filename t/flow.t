@@ -149,16 +149,12 @@ b: recv_pong more
 
 === TEST 6: bytes
 --- http_config
-    im_per_address bytes=256k;
+    im_per_address bytes=64k;
 --- config
     location = /echo { im_comet protocol=echo; }
     location = /status { im_status; }
 --- websocket
 a: open /echo
-a: send_big 60000
-a: recv_big 60000
-a: send_big 60000
-a: recv_big 60000
 a: send_big 60000
 a: recv_big 60000
 a: send_big 60000
@@ -204,13 +200,14 @@ until: /status \"address_frames\":0\\b
 --- http_config
     im_per_address frames=4;
 --- config
+    location = /late { im_comet protocol=echo; im_ping 1s timeout=5s; }
     location = /echo { im_comet protocol=echo; im_ping 1s timeout=2s; }
     location = /status { im_status; }
 --- websocket eval
-"a: open /echo
-a: raw " . CORE::join(' ', (split ' ', $::Text)[0 .. 8]) . "
+"a: open /late
+a: raw $::Text
 a: recv_text 01
-a: upto ^09\$
+a: upto ^30\$
 a: silent
 a: close
 unlogged: no answer to ping
@@ -230,7 +227,7 @@ until: /status \"address_frames\":[1-9]
 --- http_config
     im_limit commands=1;
 --- config
-    location = /cf { im_comet protocol=centrifuge; im_auth none; im_ping 1s timeout=2s; }
+    location = /cf { im_comet protocol=centrifuge; im_auth none; im_ping 3s timeout=6s; }
     location = /status { im_status; }
 --- services: redis
 --- not_ready
@@ -238,14 +235,20 @@ until: /status \"address_frames\":[1-9]
 a: open /cf
 a: send {"id":1,"connect":{}}
 a: like ^\{"id":1,"connect":
-a: send_lines {"id":2,"unsubscribe":{"channel":"x"}} | {"id":3,"unsubscribe":{"channel":"x"}} | {"id":4,"unsubscribe":{"channel":"x"}} | {"id":5,"unsubscribe":{"channel":"x"}} | {"id":6,"unsubscribe":{"channel":"x"}}
+a: send_lines {"id":2,"unsubscribe":{"channel":"x"}} | {"id":3,"unsubscribe":{"channel":"x"}} | {"id":4,"unsubscribe":{"channel":"x"}} | {"id":5,"unsubscribe":{"channel":"x"}} | {"id":6,"unsubscribe":{"channel":"x"}} | {"id":7,"unsubscribe":{"channel":"x"}} | {"id":8,"unsubscribe":{"channel":"x"}} | {"id":9,"unsubscribe":{"channel":"x"}} | {"id":10,"unsubscribe":{"channel":"x"}} | {"id":11,"unsubscribe":{"channel":"x"}} | {"id":12,"unsubscribe":{"channel":"x"}}
 a: recv {"id":2,"unsubscribe":{}}
 a: recv {"id":3,"unsubscribe":{}}
 a: recv {"id":4,"unsubscribe":{}}
 a: recv {"id":5,"unsubscribe":{}}
 a: recv {"id":6,"unsubscribe":{}}
-a: send {"id":7,"unsubscribe":{"channel":"x"}}
 a: recv {"id":7,"unsubscribe":{}}
+a: recv {"id":8,"unsubscribe":{}}
+a: recv {"id":9,"unsubscribe":{}}
+a: recv {"id":10,"unsubscribe":{}}
+a: recv {"id":11,"unsubscribe":{}}
+a: recv {"id":12,"unsubscribe":{}}
+a: send {"id":13,"unsubscribe":{"channel":"x"}}
+a: recv {"id":13,"unsubscribe":{}}
 a: silent
 --- no_error_log
 [error]

@@ -482,6 +482,12 @@ sub stop {
 
     unlink "$Dir/$name.sock" if $name eq 'redis';
 
+    # when Redis answers it, it has read that connections of im_job are closed, so
+    # what is pushed from now on has to wait
+    eval { redis('PING') }
+        if $name =~ /\Ajob/ && $Pids{redis}
+           && slurp("/proc/$Pids{redis}/stat") !~ /\) T /;
+
     # the next test must not meet a worker at its port
     until_true($Limit, sub { !grep { alive($_) } @children });
 
