@@ -288,9 +288,7 @@ s: recv_close 3004 /the backend can't be understood/
 logins: 120 ES256 es256b {"sub":"u1","n":COUNT} => \A1008.*1013
 log: too many bad tokens|im_per_address failures=
 until: /status "address_failures":\s*[1-9]
-a: open /token
-a: send {"auth":"00000000000000d1","roomId":1}
-a: recv_close 1013 /too many bad tokens from this address/
+a: tries /token {"auth":"00000000000000d1","roomId":1} => ^close 1013 too many bad tokens from this address
 b: open from=127.0.0.2 /ws
 b: send {"auth":"JWT(ES256 es256 {"sub":"u2"})","roomId":1}
 b: recv op 4

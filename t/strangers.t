@@ -190,7 +190,7 @@ a: recv_close 3500
 === TEST 8: bad tokens of an address, and half of the signatures for others
 --- http_config
     im_jwt_key RS256 file=$TEST_NGINX_IM_KEYS/rs.pub;
-    im_limit signatures=40;
+    im_limit signatures=400;
     im_per_address failures=1;
     im_room * history=0;
 --- config
