@@ -477,6 +477,24 @@ im_link_failed(const im_link_t *link)
 }
 
 
+int
+im_link_failing(const im_link_t *link)
+{
+    im_uint_t                i;
+    const im_link_server_t  *server;
+
+    for (i = 0; i < link->nodes.n; i++) {
+        server = link->nodes.list[i];
+
+        if (server->failed && server->nslots > 0) {
+            return 1;
+        }
+    }
+
+    return im_link_failed(link);
+}
+
+
 const char *
 im_link_excuse(const im_link_t *link)
 {

@@ -162,6 +162,9 @@ const char *im_link_why(const im_link_t *link, im_uint_t partition);
 /* The server of the registry can't be reached; 0: it isn't known yet, too. */
 int im_link_failed(const im_link_t *link);
 
+/* The same of any server that has slots. */
+int im_link_failing(const im_link_t *link);
+
 /* In a handler that got NULL: why.  It holds until the next call. */
 const char *im_link_excuse(const im_link_t *link);
 

@@ -3,10 +3,11 @@
  *
  * The begin of a worker.
  *
- * Until it has reached Redis, a worker refuses clients.  In a reload those that
- * come before it still accept for 100 ms.  So this one leaves connections to
- * them, and then to the queue of the kernel, until it has reached Redis.  If
- * Redis can't be reached, it accepts and refuses them.
+ * Until it has reached Redis, a worker refuses clients, and of a cluster those
+ * of the rooms of a server.  In a reload those that come before it still accept
+ * for 100 ms.  So this one leaves connections to them, and then to the queue of
+ * the kernel, until it has reached all of Redis.  If that can't be reached, it
+ * accepts and refuses them.
  *
  * With accept_mutex nginx adds and deletes the events of shared sockets itself,
  * and counts down a number of turns in which it doesn't.
@@ -14,15 +15,12 @@
 
 #include "ngx_im_hooks.h"
 #include "ngx_im_follow.h"
-#include "im_link.h"
 
 
-#define NGX_IM_BEGIN_PART  4         /* of the time that Redis has */
 #define NGX_IM_BEGIN_STEP  2         /* ms */
 #define NGX_IM_BEGIN_TURNS NGX_MAX_INT32_VALUE
 
 
-static ngx_msec_t   ngx_im_begin_time;
 static ngx_event_t  ngx_im_begin_event;
 
 
@@ -102,17 +100,6 @@ ngx_im_begin_accept(ngx_cycle_t *cycle, ngx_log_t *log)
 }
 
 
-/* Redis hasn't answered yet, and no attempt has failed. */
-static ngx_uint_t
-ngx_im_begin_waits(ngx_im_worker_t *w)
-{
-    return w->link != NULL && ngx_im_follow_link(w) == NGX_IM_LINK_DOWN
-           && !im_link_failed(w->link)
-           && ngx_current_msec - ngx_im_begin_time
-              < w->conf->redis.link.timeout / NGX_IM_BEGIN_PART;
-}
-
-
 static void
 ngx_im_begin_handler(ngx_event_t *ev)
 {
@@ -124,7 +111,7 @@ ngx_im_begin_handler(ngx_event_t *ev)
         return;
     }
 
-    if (ngx_im_begin_waits(w)) {
+    if (ngx_im_follow_begins(w)) {
         ngx_add_timer(ev, NGX_IM_BEGIN_STEP);
         return;
     }
@@ -141,8 +128,6 @@ ngx_im_begin(ngx_im_worker_t *w, ngx_cycle_t *cycle)
     }
 
     ngx_im_begin_pause(cycle);
-
-    ngx_im_begin_time = ngx_current_msec;
 
     ngx_im_begin_event.handler = ngx_im_begin_handler;
     ngx_im_begin_event.data = w;

@@ -10,6 +10,9 @@
 #include "im_link_members.h"
 
 
+#define NGX_IM_FOLLOW_PART  4        /* of the time that Redis has */
+
+
 ngx_int_t
 ngx_im_follow_input(ngx_im_worker_t *w, const u_char name[16], ngx_uint_t on)
 {
@@ -430,6 +433,7 @@ ngx_im_follow_init(ngx_im_worker_t *w, const ngx_im_follow_events_t *events)
 
     sync->worker = w;
     sync->events = events;
+    sync->begun = ngx_current_msec;
 
     ngx_im_follow_core(sync);
 
@@ -568,6 +572,22 @@ ngx_im_follow_away(ngx_im_worker_t *w)
 {
     return w->sync != NULL
            ? im_link_partitions(w->link) - w->sync->follow.nup : 0;
+}
+
+
+ngx_uint_t
+ngx_im_follow_begins(ngx_im_worker_t *w)
+{
+    ngx_im_sync_t  *sync;
+
+    sync = w->sync;
+
+    return sync != NULL
+           && (sync->follow.nup == 0 || !sync->registry
+               || ngx_im_follow_away(w) > 0)
+           && !im_link_failing(w->link)
+           && ngx_current_msec - sync->begun
+              < w->conf->redis.link.timeout / NGX_IM_FOLLOW_PART;
 }
 
 

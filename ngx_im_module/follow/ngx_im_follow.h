@@ -87,6 +87,12 @@ ngx_uint_t ngx_im_follow_silent(ngx_im_worker_t *w);
 /* When the last control entry of a partition was sent, ms; 0: none has come. */
 uint64_t ngx_im_follow_heard(ngx_im_worker_t *w, ngx_uint_t partition);
 
+/*
+ * The worker has just begun, and reaches some of Redis soon: no attempt has
+ * failed.  Clients are to wait for that moment.
+ */
+ngx_uint_t ngx_im_follow_begins(ngx_im_worker_t *w);
+
 /* Partitions that take no calls now. */
 ngx_uint_t ngx_im_follow_away(ngx_im_worker_t *w);
 

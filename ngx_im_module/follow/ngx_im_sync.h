@@ -28,6 +28,7 @@ struct ngx_im_sync_s {
     im_follow_t       follow;
     ngx_im_worker_t  *worker;
     const ngx_im_follow_events_t  *events;
+    ngx_msec_t        begun;
     ngx_uint_t        nsilent;     /* partitions without heartbeat */
     ngx_uint_t        nrenewals;
     ngx_msec_t        tokens;      /* when a second token was first seen */

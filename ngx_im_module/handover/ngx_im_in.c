@@ -57,5 +57,6 @@ ngx_im_in_room(void *array, ngx_uint_t *room, ngx_uint_t n, size_t size)
 ngx_uint_t
 ngx_im_in_leased(ngx_im_worker_t *w)
 {
-    return w->follow == NULL || ngx_im_follow_clock(w) != 0;
+    return w->follow == NULL
+           || (ngx_im_follow_clock(w) != 0 && !ngx_im_follow_begins(w));
 }

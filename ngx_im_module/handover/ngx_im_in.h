@@ -90,7 +90,10 @@ void ngx_im_in_state(ngx_im_in_t *from, ngx_im_in_state_e state);
 /* What waits is looked at soon. */
 void ngx_im_in_look(ngx_im_handover_in_t *in);
 
-/* Redis has the lease of this worker, so that others count what it has. */
+/*
+ * Redis has the lease of this worker, so that others count what it has.  Of a
+ * cluster all servers are there, so that no command of a session is refused.
+ */
 ngx_uint_t ngx_im_in_leased(ngx_im_worker_t *w);
 
 /* Makes the array longer, so that it has an entry n.  NGX_ERROR: no memory. */
