@@ -17,7 +17,9 @@ use Test::Im::Moves;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $m = Test::Im::Moves->new(workers => 1, drain => '10s', clients => { cf => 6, em => 2 });
+my $m = Test::Im::Moves->new(workers => 1, drain => '10s', clients => { cf => 6, em => 2 },
+                            # clients of one-way streams don't answer pings here
+                            http => 'im_ping 1000s timeout=2000s; ');
 my $stack = $m->{stack};
 my $conf;
 

@@ -237,7 +237,7 @@ my @pushers = map {
             $n++;
             http($sock, '/api/publish', qq({"channel":"$room","data":{"msg":"<$n>"})
                 . ($n % 4 ? ',"skip_history":true}' : '}'));
-        } while (!$stop->(0.002));
+        } while (!$stop->(0.002) || $n <= 100);
         return $n;
     });
 } @rooms;
@@ -273,7 +273,7 @@ my @users = map {
             answer($c, qq("connect":{"token":"$token"}));
             for (1 .. 10) {
                 answer($c, '"subscribe":{"channel":"1"}');
-                my $end = $stop->(rand 0.05);
+                my $end = $stop->(rand 0.05) && $turns >= 10;
                 $turns++;
                 if ($end && $i % 2) { syswrite $out, "$turns\n"; sleep 1 while getppid() == $parent; return 0 }
                 answer($c, '"unsubscribe":{"channel":"1"}');
