@@ -226,7 +226,10 @@ is((pushed(push_to($room)))[0] =~ /\A\w{10,}\z/, 1, 'the slot is back');
 # a slot that nobody has finished to move
 
 $redis->move_begin($slot, $from, $to);
-($epoch, $seq) = pushed(push_to($room));
+until_true(sub {
+    ($epoch, $seq) = pushed(push_to($room));
+    $epoch ne '503' || $seq =~ /slot $slot is being moved/;
+});
 is($epoch, 503, 'a push does not wait for ever');
 like($seq, qr/slot $slot is being moved: its keys are on two servers/,
      'and says why');
