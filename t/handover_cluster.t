@@ -18,7 +18,7 @@ use Test::More;
 
 my $port = ports();
 my $stack = Test::Im::Stack->new(
-    port => $port, workers => 1, access => 0, redis_kind => 'cluster', 
+    port => $port, workers => 1, access => 0, redis_kind => 'cluster',
     redis_set => { replicas => 0, settings => [ 'cluster-node-timeout 240000' ] },
     http => 'im_per_address off; ',
     server => "location = /cf { im_comet protocol=centrifuge; im_auth none; }\n",
@@ -44,6 +44,13 @@ sub until_true {
 }
 
 sub worker { return (Test::Im::Stack::children($stack->{pids}{nginx}))[-1] }
+
+# Which listen at a master.
+sub workers_at {
+    my ($master) = @_;
+
+    return { map { /(comet-1\.\d+\.\w+)/ ? ($1 => 1) : () } @{$set->command($master, 'PUBSUB', 'SHARDCHANNELS')} };
+}
 
 sub log_text { return slurp($stack->node('nginx') . '/error.log') }
 
@@ -86,16 +93,13 @@ $stack->ready or die "pushes are not accepted\n";
 
 isnt($set->master_of('im:{reg}:nodes'), $late, 'the registry is elsewhere');
 my $old = worker();
+my %here = map { ($_ => workers_at($_)) } $first, $second;
 $set->pause($late);
 $stack->signal('HUP', 'nginx');
 until_true(sub { log_text() =~ / $old#\d+: gracefully shutting down/ }, 'the old worker goes on');
 
-# both workers listen at the other masters
 for my $master ($first, $second) {
-    until_true(sub {
-        my %workers = map { /(comet-1\.\d+\.\w+)/ ? ($1 => 1) : () } @{$set->command($master, 'PUBSUB', 'SHARDCHANNELS')};
-        keys %workers == 2;
-    }, "the new worker is not at $master");
+    until_true(sub { grep { !$here{$master}{$_} } keys %{workers_at($master)} }, "the new worker is not at $master");
 }
 
 my $new = Test::Im::Client->new(port => $port);

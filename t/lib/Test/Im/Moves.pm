@@ -599,8 +599,11 @@ sub settled {
     };
 
     do {
-        $self->pump($Limit, sub { $self->reconnect; !$away->() })
-            or die 'not joined: ' . join(' ', map { $_->{name} } $away->()) . "\n";
+        # each has all the time, as they come one after the other
+        while (my @before = $away->()) {
+            $self->pump($Limit, sub { $self->reconnect; $away->() < @before })
+                or die 'not joined: ' . join(' ', map { $_->{name} } $away->()) . "\n";
+        }
 
         for my $room ($self->rooms) {
             my $n = $self->{sent}{$room} || 0;
