@@ -102,6 +102,7 @@ sub sets {
 
     for my $i (1 .. $nclients) {
         my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $m->{port} + 3) or die "connect: $!\n";
+        local $SIG{PIPE} = 'IGNORE';
         syswrite $socket, $packet->(7, qq({"mid":0,"room_id":"","accepts":[$i]}));
         push @sockets, $socket;
         $m->tick if $i % 100 == 0;

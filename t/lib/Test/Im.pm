@@ -611,6 +611,8 @@ sub http_send {
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
         PeerPort => $port, Timeout => $Limit) or return;
 
+    local $SIG{PIPE} = 'IGNORE';
+
     $body = '' unless defined $body;
     unshift @headers, 'Content-Type: ' . ($body =~ /\A\s*[\[{]/
                                           ? 'application/json' : 'text/plain')
@@ -2241,6 +2243,7 @@ sub step_raw {
     $bytes =~ s/\\x([0-9a-f]{2})/chr hex $1/ge;
     $bytes =~ s/FILL\((\d+)\)/'x' x $1/ge;
 
+    local $SIG{PIPE} = 'IGNORE';
     syswrite $socket, $bytes;
     shutdown $socket, 1;
 
@@ -2282,6 +2285,7 @@ sub step_hold {
     $bytes =~ s/\\n/\n/g;
     $bytes =~ s/\\x([0-9a-f]{2})/chr hex $1/ge;
     @Held = ();
+    local $SIG{PIPE} = 'IGNORE';
 
     for (1 .. $n) {
         my $socket = $to =~ /\A:(\d+)\z/
@@ -2304,6 +2308,7 @@ sub step_finish {
 
     $bytes =~ s/\\r/\r/g;
     $bytes =~ s/\\n/\n/g;
+    local $SIG{PIPE} = 'IGNORE';
     syswrite $Held[0], $bytes;
     my ($status, $body) = http_recv($Held[0]);
     chomp $body;

@@ -112,6 +112,7 @@ sub write {
     my ($self, $bytes) = @_;
     my $at = 0;
     my $end = Time::HiRes::time() + $self->{timeout};
+    local $SIG{PIPE} = 'IGNORE';
 
     # it reads while it writes, or both ends wait for each other
     $self->{socket}->blocking(0);

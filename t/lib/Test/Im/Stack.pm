@@ -632,6 +632,8 @@ sub http {
         PeerPort => $self->{port} + $n - 1, Timeout => $Limit)
         or return (0, '', '');
 
+    # a kept one may have been closed
+    local $SIG{PIPE} = 'IGNORE';
     my $key = defined $self->{key} ? "X-API-Key: $self->{key}\r\n" : '';
 
     $body = '' unless defined $body;
